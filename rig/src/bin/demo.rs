@@ -1,0 +1,2 @@
+//! The main job against real local parts.
+fn main() {}

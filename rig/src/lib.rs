@@ -1,0 +1,1 @@
+//! Everything needed to run sentinel-axiom on one machine.
