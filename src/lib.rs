@@ -4,3 +4,5 @@
 
 pub mod batch;
 pub mod lines;
+
+pub mod azure;
