@@ -4,6 +4,7 @@
 
 mod axiom;
 mod endpoint;
+mod platform;
 mod problem;
 mod reader;
 mod storage;
@@ -12,11 +13,13 @@ mod tables;
 mod typos;
 
 pub use axiom::{AxiomSettings, DatasetRule, Door, TokenKind};
+pub use platform::{Identity, Platform};
 pub use problem::{Problem, Problems};
 pub use storage::Storage;
 pub use table::{SETTINGS, Setting};
 pub use tables::TableFilter;
 
+use crate::batch::BatchLimits;
 use problem::quote;
 use reader::Reader;
 use std::time::Duration;
@@ -51,7 +54,7 @@ pub struct Settings {
     /// Pause between two sweeps of `run`.
     pub run_every: Duration,
     /// Visits at a time of `run`.
-    pub run_visits: usize,
+    pub visits: usize,
     /// Least severe line that is logged.
     pub log_level: tracing::Level,
 }
@@ -63,17 +66,6 @@ pub enum AfterDelivery {
     Delete,
     /// It stays.
     Keep,
-}
-
-/// Limits of what is sent, before compression.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchLimits {
-    /// Most bytes of a batch.
-    pub bytes: usize,
-    /// Most rows of a batch.
-    pub rows: usize,
-    /// Most bytes of a row.
-    pub row_bytes: usize,
 }
 
 /// How hard batches are compressed.
@@ -113,7 +105,7 @@ impl Settings {
         // A minute is left for the last commit: at 30 minutes (`functionTimeout`) the host kills the program.
         let visit_deadline = r.seconds("VISIT_DEADLINE", 1..=1740);
         let run_every = r.seconds("RUN_EVERY", 1..=86_400);
-        let run_visits = small(r, "RUN_VISITS", 64);
+        let visits = small(r, "VISITS", 64);
         let log_level = read_log_level(r);
         Some(Self {
             axiom: axiom?,
@@ -129,7 +121,7 @@ impl Settings {
             zstd_level,
             visit_deadline,
             run_every,
-            run_visits,
+            visits,
             log_level: log_level?,
         })
     }
