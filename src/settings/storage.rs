@@ -78,14 +78,13 @@ pub(super) fn read(reader: &mut Reader, name: &str, needs_queue: bool) -> Option
         [None, None] => Some(reader.text(name)?),
         _ => reader.given(name),
     };
-    let storage = match text {
-        Some(text) => from_string(&text),
-        None => from_identity(identity, queue, client_id),
+    let (storage, queue_remedy) = match text {
+        Some(text) => (from_string(&text), "add QueueEndpoint to the string".to_owned()),
+        None => (from_identity(identity, queue, client_id), format!("set {name}__queueServiceUri")),
     };
-    let missing = "names no queue endpoint";
     match storage {
         Ok(storage) if needs_queue && storage.queue().is_none() => {
-            reader.problem(name, missing, format!("set {name}__queueServiceUri, or add QueueEndpoint to the string"));
+            reader.problem(name, "names no queue endpoint that can be used", queue_remedy);
             None
         }
         Ok(storage) => Some(storage),
@@ -141,8 +140,10 @@ fn from_string(text: &str) -> Result<Storage, Fault> {
         let queue = address(queue.or_else(|| Some(EMULATOR_QUEUE.into())), None, None, "queue")?;
         return emulator(blob, queue, EMULATOR_ACCOUNT.into(), EMULATOR_KEY.into());
     }
-    let blob = address(blob, account.as_deref(), suffix.as_deref(), "blob")?;
-    let queue = address(queue, account.as_deref(), suffix.as_deref(), "queue")?;
+    // Beside a blob endpoint that is given, the account's name says nothing about where the queues are.
+    let named = account.as_deref().filter(|_| blob.is_none());
+    let blob = address(blob, named, suffix.as_deref(), "blob")?;
+    let queue = address(queue, named, suffix.as_deref(), "queue")?;
     match (blob, sas, account, key) {
         (Some(blob), Some(sas), _, _) => {
             let queue = queue.or_else(|| sibling(&blob));
@@ -161,6 +162,7 @@ fn emulator(blob: Option<Url>, queue: Option<Url>, account: String, key: String)
         let remedy = "remove it, set NAME__accountName instead, and give the app's identity the role Storage Blob Data Contributor";
         return fault("holds an account key, which is accepted for Azurite on this machine only", remedy);
     }
+    // The key must not reach queues elsewhere either.
     let queue = queue.filter(is_loopback);
     Ok(Storage::Emulator { blob, queue, account, key: Secret::new(key) })
 }
@@ -308,5 +310,9 @@ mod tests {
         let mut reader = Reader::new([("X__blobServiceUri".to_owned(), "https://logs.example".to_owned())]);
         assert_eq!(read(&mut reader, "X", true), None);
         assert!(reader.finish(Some(())).unwrap_err().to_string().contains("set X__queueServiceUri"));
+        let only_blobs = "AccountName=a;AccountKey=c2VjcmV0==;BlobEndpoint=http://127.0.0.1:1/a";
+        let mut reader = Reader::new([("AzureWebJobsStorage".to_owned(), only_blobs.to_owned())]);
+        assert_eq!(read(&mut reader, "AzureWebJobsStorage", true), None);
+        assert!(reader.finish(Some(())).unwrap_err().to_string().contains("add QueueEndpoint to the string"));
     }
 }
