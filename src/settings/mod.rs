@@ -51,7 +51,7 @@ pub struct Settings {
     /// Pause between two sweeps of `run`.
     pub run_every: Duration,
     /// Visits at a time of `run`.
-    pub run_visits: usize,
+    pub visits: usize,
     /// Least severe line that is logged.
     pub log_level: tracing::Level,
 }
@@ -113,7 +113,7 @@ impl Settings {
         // A minute is left for the last commit: at 30 minutes (`functionTimeout`) the host kills the program.
         let visit_deadline = r.seconds("VISIT_DEADLINE", 1..=1740);
         let run_every = r.seconds("RUN_EVERY", 1..=86_400);
-        let run_visits = r.count("RUN_VISITS", 1..=64);
+        let visits = r.count("VISITS", 1..=64);
         let log_level = read_log_level(r);
         Some(Self {
             axiom: axiom?,
@@ -129,7 +129,7 @@ impl Settings {
             zstd_level,
             visit_deadline: visit_deadline?,
             run_every: run_every?,
-            run_visits: run_visits?,
+            visits: visits?,
             log_level: log_level?,
         })
     }
