@@ -135,7 +135,9 @@ fn function(folder: &Path, settings: &HashMap<String, String>) -> anyhow::Result
     let trigger = match text("type")?.as_str() {
         "queueTrigger" => {
             let connection = text("connection").unwrap_or_else(|_| "AzureWebJobsStorage".to_owned());
-            let Some(value) = settings.get(&connection) else { bail!("function {name}: setting {connection} is missing") };
+            let Some(value) = settings.get(&connection) else {
+                bail!("function {name}: setting {connection} is missing")
+            };
             Trigger::Queue { queue: text("queueName")?, connection: value.clone() }
         }
         "timerTrigger" => {
@@ -190,7 +192,8 @@ fn expand(text: &str, settings: &HashMap<String, String>) -> String {
 /// A .NET time span, `hh:mm:ss`; `None` where the value is missing.
 fn span(value: &Value) -> anyhow::Result<Option<Duration>> {
     let Some(text) = value.as_str() else { return Ok(None) };
-    let parts: Vec<u64> = text.split(':').map(str::parse).collect::<Result<_, _>>().with_context(|| format!("read {text:?}"))?;
+    let parts: Vec<u64> =
+        text.split(':').map(str::parse).collect::<Result<_, _>>().with_context(|| format!("read {text:?}"))?;
     let [hours, minutes, seconds] = parts[..] else { bail!("time span {text:?} is not hh:mm:ss") };
     Ok(Some(Duration::from_secs(hours * 3600 + minutes * 60 + seconds)))
 }
@@ -213,14 +216,18 @@ mod tests {
         assert_eq!(app.queues.visibility_timeout, Duration::from_secs(60));
         let [blob, sweep] = &app.functions[..] else { panic!("two functions: {:?}", app.functions) };
         assert_eq!((blob.name.as_str(), blob.binding.as_str()), ("function-blob-trigger", "event"));
-        assert!(matches!(&blob.trigger, Trigger::Queue { queue, connection } if queue == "q1" && connection == "storage"));
+        assert!(
+            matches!(&blob.trigger, Trigger::Queue { queue, connection } if queue == "q1" && connection == "storage")
+        );
         assert_eq!((sweep.name.as_str(), sweep.binding.as_str()), ("function-sweep", "timer"));
         assert!(matches!(&sweep.trigger, Trigger::Timer { monitored: true, run_on_startup: false, .. }));
     }
 
     #[test]
     fn names_between_percent_signs_are_settings() {
-        for (text, expected) in [("%WORK_QUEUE%", "q1"), ("a-%WORK_QUEUE%-b", "a-q1-b"), ("%NOPE%", "%NOPE%"), ("5%", "5%")] {
+        for (text, expected) in
+            [("%WORK_QUEUE%", "q1"), ("a-%WORK_QUEUE%-b", "a-q1-b"), ("%NOPE%", "%NOPE%"), ("5%", "5%")]
+        {
             assert_eq!(expand(text, &settings()), expected);
         }
     }

@@ -82,7 +82,8 @@ impl Caller {
             // The empty answer was recorded when it came.
             Some(_) => Verdict::Hangs,
             None => {
-                self.record.violation(format!("{function} ran into functionTimeout: the handler is killed with all calls"));
+                self.record
+                    .violation(format!("{function} ran into functionTimeout: the handler is killed with all calls"));
                 Verdict::Failed("functionTimeout".to_owned())
             }
         };
@@ -97,7 +98,8 @@ impl Caller {
         let verdict = judge(&exchange.answer);
         if verdict == Verdict::Hangs {
             let status = exchange.answer.status;
-            self.record.violation(format!("{function} answered {status} with an empty or null body: the invocation hangs"));
+            self.record
+                .violation(format!("{function} answered {status} with an empty or null body: the invocation hangs"));
         }
         *answer = Some(exchange.answer);
         verdict

@@ -41,9 +41,14 @@ fn sys_of(value: &Value) -> Sys {
 
 #[test]
 fn queue_envelopes_are_the_recorded_bytes() {
-    for name in
-        ["queue-eventgrid-object", "queue-eventgrid-array", "queue-cloudevent", "queue-text", "queue-number", "queue-redelivered"]
-    {
+    for name in [
+        "queue-eventgrid-object",
+        "queue-eventgrid-array",
+        "queue-cloudevent",
+        "queue-text",
+        "queue-number",
+        "queue-redelivered",
+    ] {
         let recorded = recording(name);
         let metadata = &recorded.value["Metadata"];
         let text = text_of(&recorded.value["Data"]["event"]);

@@ -151,7 +151,9 @@ impl Supervisor {
                 End::Uncounted => {}
                 End::Crash(reason) => {
                     if self.is_one_too_many() {
-                        let reason = format!("Exceeded http worker restart retry count. Shutting down Functions Host. Last: {reason}");
+                        let reason = format!(
+                            "Exceeded http worker restart retry count. Shutting down Functions Host. Last: {reason}"
+                        );
                         self.record.stats().ended = Some(reason.clone());
                         self.state.send_replace(State::Ended(reason));
                         return;

@@ -63,7 +63,8 @@ impl Http {
     /// When the connection fails, or breaks before the whole answer has come.
     pub(crate) async fn post(&self, function: &str, id: &str, body: &str) -> anyhow::Result<Exchange> {
         let mut path = format!("/{function}");
-        let mut response = self.client.request(self.invocation(&path, id, body)?).await.context("send the invocation")?;
+        let mut response =
+            self.client.request(self.invocation(&path, id, body)?).await.context("send the invocation")?;
         let mut redirects = Vec::new();
         while response.status().is_redirection() {
             redirects.push(response.status().as_u16());
@@ -73,7 +74,8 @@ impl Http {
             }
             let base = url::Url::parse(&format!("http://127.0.0.1:{}{path}", self.port))?;
             path = base.join(location.to_str()?)?.path().to_owned();
-            response = self.client.request(self.request(Method::GET, &path, empty())?).await.context("follow the redirect")?;
+            response =
+                self.client.request(self.request(Method::GET, &path, empty())?).await.context("follow the redirect")?;
         }
         let status = response.status();
         let content_type = text(response.headers(), CONTENT_TYPE.as_str());
@@ -104,7 +106,8 @@ impl Http {
 
     fn request(&self, method: Method, path: &str, body: Body) -> anyhow::Result<Request<Body>> {
         let authority = format!("127.0.0.1:{}", self.port);
-        let request = Request::builder().method(method).uri(format!("http://{authority}{path}")).header(HOST, authority);
+        let request =
+            Request::builder().method(method).uri(format!("http://{authority}{path}")).header(HOST, authority);
         request.body(body).context("build a request")
     }
 }

@@ -81,7 +81,12 @@ mod tests {
     #[test]
     fn success_needs_a_2xx_json_and_an_object() {
         check(200, JSON, "{}", "succeeded");
-        check(200, Some("application/json; charset=utf-8"), r#"{"Outputs":{},"Logs":["a","b"],"ReturnValue":null}"#, "succeeded a+b");
+        check(
+            200,
+            Some("application/json; charset=utf-8"),
+            r#"{"Outputs":{},"Logs":["a","b"],"ReturnValue":null}"#,
+            "succeeded a+b",
+        );
         check(202, Some("text/json"), r#"{"Outputs":{"nobody":1}}"#, "succeeded");
         check(200, JSON, r#"{"Logs":null}"#, "succeeded");
         check(200, JSON, r#"{"key1":"value1"}"#, "succeeded");

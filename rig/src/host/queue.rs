@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use azure_core::http::headers::HeaderName;
-use azure_storage_queue::QueueClient;
 use azure_storage_queue::models::{
     QueueClientReceiveMessagesOptions, QueueClientSendMessageOptions, QueueMessage, ReceivedMessage,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use sentinel_axiom::azure::Queue;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -35,8 +35,8 @@ pub struct Trouble {
 pub(crate) struct Listener {
     pub(crate) function: String,
     pub(crate) binding: String,
-    pub(crate) queue: QueueClient,
-    pub(crate) poison: QueueClient,
+    pub(crate) queue: Queue,
+    pub(crate) poison: Queue,
     pub(crate) options: Queues,
     pub(crate) lease: Duration,
     pub(crate) poll_interval: Duration,
@@ -99,7 +99,7 @@ impl Listener {
             visibility_timeout: Some(whole_seconds(self.lease)),
             ..Default::default()
         };
-        let received = self.queue.receive_messages(Some(options)).await?.into_model()?;
+        let received = self.queue.client().receive_messages(Some(options)).await?.into_model()?;
         Ok(received.items.unwrap_or_default().into_iter().filter_map(Held::from_received).collect())
     }
 
@@ -163,14 +163,15 @@ impl Listener {
     }
 
     async fn update(&self, message: &mut Held, visibility: Duration) -> anyhow::Result<()> {
-        let updated = self.queue.update_message(&message.id, &message.receipt, whole_seconds(visibility), None).await?;
+        let updated =
+            self.queue.client().update_message(&message.id, &message.receipt, whole_seconds(visibility), None).await?;
         let receipt = updated.headers().get_optional_str(&HeaderName::from_static("x-ms-popreceipt"));
         message.receipt = receipt.context("the queue gave no new pop receipt")?.to_owned();
         Ok(())
     }
 
     async fn delete(&self, message: &Held) -> anyhow::Result<()> {
-        self.queue.delete_message(&message.id, &message.receipt, None).await.context("delete")?;
+        self.queue.client().delete_message(&message.id, &message.receipt, None).await.context("delete")?;
         Ok(())
     }
 
@@ -181,7 +182,7 @@ impl Listener {
     }
 
     async fn move_to_poison(&self, message: &Held) -> anyhow::Result<()> {
-        self.poison.create(None).await.context("create the poison queue")?;
+        self.poison.ensure().await?;
         send(&self.poison, &message.raw).await.context("poison")?;
         self.caller.record.stats().poisoned += 1;
         self.delete(message).await
@@ -204,10 +205,10 @@ impl Held {
 }
 
 /// Puts a text on a queue as it is. It never expires, for a poisoned message is evidence.
-async fn send(queue: &QueueClient, raw: &str) -> anyhow::Result<()> {
+async fn send(queue: &Queue, raw: &str) -> anyhow::Result<()> {
     let message = QueueMessage { message_text: Some(raw.to_owned()) };
     let options = QueueClientSendMessageOptions { message_time_to_live: Some(-1), ..Default::default() };
-    queue.send_message(message.try_into()?, Some(options)).await?;
+    queue.client().send_message(message.try_into()?, Some(options)).await?;
     Ok(())
 }
 

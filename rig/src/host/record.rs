@@ -117,7 +117,13 @@ impl Record {
     /// The last lines on stderr: the host puts three of them into the message about a crash.
     pub(crate) fn last_errors(&self) -> String {
         let lines = self.lines.lock().expect("no holder of the lock panics");
-        let mut last: Vec<&str> = lines.iter().rev().filter(|line| line.level != Level::Information).map(|line| line.text.as_str()).take(3).collect();
+        let mut last: Vec<&str> = lines
+            .iter()
+            .rev()
+            .filter(|line| line.level != Level::Information)
+            .map(|line| line.text.as_str())
+            .take(3)
+            .collect();
         last.reverse();
         last.join(" / ")
     }

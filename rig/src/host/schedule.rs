@@ -58,7 +58,9 @@ impl Schedule {
     }
 
     fn fits_day(&self, at: OffsetDateTime) -> bool {
-        has(self.day, at.day()) && has(self.month, at.month().into()) && has(self.weekday, at.weekday().number_days_from_sunday())
+        has(self.day, at.day())
+            && has(self.month, at.month().into())
+            && has(self.weekday, at.weekday().number_days_from_sunday())
     }
 
     fn first_time(&self, from: Time) -> Option<Time> {
