@@ -220,5 +220,5 @@ async fn send(queue: &Queue, raw: &str) -> anyhow::Result<String> {
 
 /// The service counts in whole seconds.
 fn whole_seconds(duration: Duration) -> i32 {
-    i32::try_from(duration.as_secs_f64().ceil() as i64).unwrap_or(i32::MAX)
+    i32::try_from(duration.as_millis().div_ceil(1000)).unwrap_or(i32::MAX)
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use azure_storage_queue::models::QueueMessage;
-use rig::azurite::Azurite;
+use rig::azurite::{Azurite, IDENTITY};
 use rig::host::{Host, HostOptions, Trouble};
 use sentinel_axiom::azure::{Queue, connect_queue};
 use serde_json::Value;
@@ -22,8 +22,8 @@ impl Rig {
     async fn start() -> Rig {
         rig::install_tls();
         let azurite = Azurite::start().await.unwrap();
-        let work = connect_queue(&azurite.access(), "work").unwrap();
-        let poison = connect_queue(&azurite.access(), "work-poison").unwrap();
+        let work = connect_queue(&azurite.access(), IDENTITY, "work").unwrap();
+        let poison = connect_queue(&azurite.access(), IDENTITY, "work-poison").unwrap();
         work.ensure().await.unwrap();
         Rig { azurite, work, poison }
     }
@@ -137,9 +137,11 @@ async fn a_killed_call_is_delivered_again() {
 async fn an_abandoned_message_comes_again_after_its_lease() {
     let rig = Rig::start().await;
     rig.work.send("ok 3000").await.unwrap();
-    let host = rig.host(|_| {}).await;
+    let root = app_root();
+    let host = rig.host(|options| options.app_root.clone_from(&root)).await;
     until("the call runs", || !requests(&host).is_empty()).await;
     let orphan = host.abandon().await.unwrap();
+    until("the handler sees its connection closed", || root.join("cut").exists()).await;
     assert!(is_alive(orphan));
     let next = rig.host(|_| {}).await;
     rig.until_empty().await;
