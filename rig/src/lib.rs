@@ -1,6 +1,7 @@
 //! Everything needed to run sentinel-axiom without Azure, the Functions host or Axiom: used by tests, benches and `cargo demo`, never shipped.
 
 pub mod azurite;
+pub mod host;
 pub mod npm;
 
 /// Chooses the TLS implementation, once for the process; call it before the first HTTP client is built.
