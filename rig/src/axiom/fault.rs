@@ -153,6 +153,7 @@ struct Plan {
     always: Option<Fault>,
     poison: Vec<Poison>,
     query: Option<Refusal>,
+    visible_after: Duration,
 }
 
 impl Faults {
@@ -181,6 +182,11 @@ impl Faults {
         self.plan().query = refusal;
     }
 
+    /// How long committed rows stay invisible to queries.
+    pub fn visible_after(&self, delay: Duration) {
+        self.plan().visible_after = delay;
+    }
+
     /// Forgets everything: from here on, all goes well.
     pub fn clear(&self) {
         *self.plan() = Plan::default();
@@ -206,6 +212,10 @@ impl Faults {
 
     pub(crate) fn query_refusal(&self) -> Option<Refusal> {
         self.plan().query.clone()
+    }
+
+    pub(crate) fn visibility(&self) -> Duration {
+        self.plan().visible_after
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
