@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use azure_storage_queue::models::QueueMessage;
-use rig::azurite::{Azurite, IDENTITY};
+use rig::azurite::{Account, Azurite, IDENTITY};
 use rig::host::{Host, HostOptions, Trouble};
 use sentinel_axiom::azure::{Queue, connect_queue};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::support::{app_root, is_alive, requests, settings, until};
 
 struct Rig {
-    azurite: Azurite,
+    account: Account,
     work: Queue,
     poison: Queue,
 }
@@ -21,16 +21,16 @@ struct Rig {
 impl Rig {
     async fn start() -> Rig {
         rig::install_tls();
-        let azurite = Azurite::start().await.unwrap();
-        let work = connect_queue(&azurite.access(), IDENTITY, "work").unwrap();
-        let poison = connect_queue(&azurite.access(), IDENTITY, "work-poison").unwrap();
+        let account = Azurite::shared().await.unwrap().new_account();
+        let work = connect_queue(&account.access(), IDENTITY, "work").unwrap();
+        let poison = connect_queue(&account.access(), IDENTITY, "work-poison").unwrap();
         work.ensure().await.unwrap();
-        Rig { azurite, work, poison }
+        Rig { account, work, poison }
     }
 
     /// A host on the queue, with a lease of 2 s and a retry after 1 s in place of minutes.
     async fn host(&self, change: impl FnOnce(&mut HostOptions)) -> Host {
-        let mut options = HostOptions::new(app_root(), settings(&self.azurite.connection_string(), ""));
+        let mut options = HostOptions::new(app_root(), settings(&self.account.connection_string(), ""));
         options.lease = Duration::from_secs(2);
         options.visibility_timeout = Some(Duration::from_secs(1));
         change(&mut options);
