@@ -195,3 +195,37 @@ async fn a_dropped_stand_in_is_gone() {
     }
     assert!(refused && send(request).await.is_err());
 }
+
+#[tokio::test]
+async fn seeded_storms_keep_honest_books() {
+    for seed in 0..4 {
+        storm(seed).await;
+    }
+}
+
+async fn storm(seed: u64) {
+    let axiom = start(Options::default()).await;
+    let faults: Vec<Fault> = vec![
+        Refusal::new(503, "unavailable").into(),
+        Fault::ResetBefore,
+        Fault::ResetAfter,
+        Fault::TruncateAfter,
+        Fault::FailRows(1),
+        Fault::Hostile(HostileBody::Empty),
+    ];
+    axiom.faults().random(seed, faults.into_iter().map(|fault| (0.14, fault)).collect());
+    let (mut good, mut acknowledged) = (0, 0);
+    for _ in 0..100 {
+        let answer = send(post(&axiom, ROWS)).await.ok().filter(|answer| answer.status == 200);
+        let ingested = answer.and_then(|answer| answer.json()["ingested"].as_u64());
+        good += u64::from(ingested.is_some());
+        acknowledged += ingested.unwrap_or_default();
+    }
+    let requests = axiom.requests();
+    let count = |outcome| requests.iter().filter(|request| request.outcome == outcome).count() as u64;
+    assert_eq!(count(Outcome::Committed), good, "seed {seed}");
+    assert_eq!(count(Outcome::Unknown), axiom.unknown_outcomes(), "seed {seed}");
+    let committed: u64 = requests.iter().map(|request| request.committed).sum();
+    assert_eq!(axiom.totals(DATASET).content.rows, committed, "seed {seed}");
+    assert_eq!(committed, acknowledged + 3 * axiom.unknown_outcomes(), "seed {seed}");
+}
