@@ -124,15 +124,6 @@ impl From<Refusal> for Fault {
     }
 }
 
-/// A rule about rows: those that contain some bytes are never taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Poison {
-    /// The bytes to look for.
-    pub contains: Vec<u8>,
-    /// What such a row does.
-    pub effect: PoisonEffect,
-}
-
 /// What a poison row does to its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoisonEffect {
@@ -145,6 +136,13 @@ pub enum PoisonEffect {
 /// The plan of faults, shared with the running stand-in. A script is used up first, then the dice, then `always`.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Mutex<Plan>>);
+
+/// A rule about rows: those that contain some bytes are never taken.
+#[derive(Debug)]
+struct Poison {
+    contains: Vec<u8>,
+    effect: PoisonEffect,
+}
 
 #[derive(Debug, Default)]
 struct Plan {

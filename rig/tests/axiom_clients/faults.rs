@@ -118,18 +118,27 @@ async fn a_truncated_answer_begins_as_a_200() {
 
 #[tokio::test]
 async fn slow_answers() {
-    for (fault, stored) in
-        [(Fault::SlowBefore(Duration::from_secs(600)), 0), (Fault::SlowAfter(Duration::from_secs(600)), 3)]
-    {
+    let long = Duration::from_secs(600);
+    for (fault, stored) in [(Fault::SlowBefore(long), 0), (Fault::SlowAfter(long), 3)] {
         let axiom = start(Options::default()).await;
         axiom.faults().script([fault.clone()]);
-        let gave_up = send(post(&axiom, ROWS).timeout(Duration::from_millis(300))).await;
-        assert!(gave_up.is_err_and(|error| error.is_timeout()), "{fault:?}");
+        let reached = async {
+            while axiom.faults().unused() > 0 || axiom.totals(DATASET).content.rows < stored {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            answer = send(post(&axiom, ROWS)) => panic!("{fault:?} was answered: {answer:?}"),
+            () = reached => {}
+        }
+        // The client has given up. What was not stored by now never will be, and what was is unknown to it.
         assert_eq!(axiom.totals(DATASET).content.rows, stored, "{fault:?}");
         assert_eq!(axiom.unknown_outcomes(), u64::from(stored > 0), "{fault:?}");
     }
-    let slow = meet(Fault::SlowAfter(Duration::from_millis(1)), 3, Outcome::Committed).await;
-    assert_eq!(slow.map(|answer| answer.status), Some(200));
+    for fault in [Fault::SlowBefore(Duration::from_millis(1)), Fault::SlowAfter(Duration::from_millis(1))] {
+        let slow = meet(fault, 3, Outcome::Committed).await;
+        assert_eq!(slow.map(|answer| answer.status), Some(200));
+    }
 }
 
 #[tokio::test]
@@ -185,4 +194,38 @@ async fn a_dropped_stand_in_is_gone() {
         refused = refused || tokio::net::TcpStream::connect(address.trim_start_matches("http://")).await.is_err();
     }
     assert!(refused && send(request).await.is_err());
+}
+
+#[tokio::test]
+async fn seeded_storms_keep_honest_books() {
+    for seed in 0..4 {
+        storm(seed).await;
+    }
+}
+
+async fn storm(seed: u64) {
+    let axiom = start(Options::default()).await;
+    let faults: Vec<Fault> = vec![
+        Refusal::new(503, "unavailable").into(),
+        Fault::ResetBefore,
+        Fault::ResetAfter,
+        Fault::TruncateAfter,
+        Fault::FailRows(1),
+        Fault::Hostile(HostileBody::Empty),
+    ];
+    axiom.faults().random(seed, faults.into_iter().map(|fault| (0.14, fault)).collect());
+    let (mut good, mut acknowledged) = (0, 0);
+    for _ in 0..100 {
+        let answer = send(post(&axiom, ROWS)).await.ok().filter(|answer| answer.status == 200);
+        let ingested = answer.and_then(|answer| answer.json()["ingested"].as_u64());
+        good += u64::from(ingested.is_some());
+        acknowledged += ingested.unwrap_or_default();
+    }
+    let requests = axiom.requests();
+    let count = |outcome| requests.iter().filter(|request| request.outcome == outcome).count() as u64;
+    assert_eq!(count(Outcome::Committed), good, "seed {seed}");
+    assert_eq!(count(Outcome::Unknown), axiom.unknown_outcomes(), "seed {seed}");
+    let committed: u64 = requests.iter().map(|request| request.committed).sum();
+    assert_eq!(axiom.totals(DATASET).content.rows, committed, "seed {seed}");
+    assert_eq!(committed, acknowledged + 3 * axiom.unknown_outcomes(), "seed {seed}");
 }

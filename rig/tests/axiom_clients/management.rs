@@ -57,6 +57,16 @@ async fn rights() {
 }
 
 #[tokio::test]
+async fn switches_of_the_front_door() {
+    let rules = Rules { unknown_token: 403, orgs_for_api_tokens: false, keep_alive: false, ..Rules::default() };
+    let axiom = start(Options { rules, ..Options::default() }).await;
+    let ingest = format!("{}/v1/ingest/{DATASET}", axiom.edge_url());
+    assert_eq!(status(&axiom, ingest, "xaat-unknown", None, &json!([])).await, 403);
+    let orgs = call(&axiom, Method::GET, "/v2/orgs", Value::Null).await;
+    assert_eq!((orgs.status, orgs.header("connection")), (403, Some("close")));
+}
+
+#[tokio::test]
 async fn the_edge_serves_ingest_and_query_alone() {
     let axiom = start(Options::default()).await;
     for path in ["/v2/datasets", "/v1/datasets", "/v1/datasets/_apl", "/v1/datasets/logs/ingest", "/v2/orgs"] {
