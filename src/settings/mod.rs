@@ -77,6 +77,21 @@ pub enum ZstdLevel {
     Fixed(i32),
 }
 
+impl ZstdLevel {
+    /// The level for a blob of which so many bytes wait. Egress is the bill, not compute: little compresses hard, much fast, so that a backlog
+    /// drains.
+    #[must_use]
+    pub fn for_backlog(self, bytes: u64) -> i32 {
+        const MIB: u64 = 1 << 20;
+        match (self, bytes / MIB) {
+            (Self::Fixed(level), _) => level,
+            (Self::Auto, 0..32) => 6,
+            (Self::Auto, 32..256) => 3,
+            (Self::Auto, _) => 1,
+        }
+    }
+}
+
 impl Settings {
     /// Reads the settings from variables, such as those of the environment.
     ///
