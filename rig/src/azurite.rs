@@ -131,6 +131,17 @@ impl Drop for Azurite {
 }
 
 impl Account {
+    /// The well-known account on the emulator's usual ports: what `UseDevelopmentStorage=true` means.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self::at(ACCOUNT, 10_000, 10_001)
+    }
+
+    fn at(name: &str, blob_port: u16, queue_port: u16) -> Self {
+        let url = |port: u16| Url::parse(&format!("http://127.0.0.1:{port}/{name}")).expect("a host and a port make an address");
+        Self { name: name.to_owned(), blob: url(blob_port), queue: url(queue_port) }
+    }
+
     /// The same account behind other endpoints, such as a proxy's: their hosts and ports are taken, the path stays.
     #[must_use]
     pub fn behind(&self, blob: &Url, queue: &Url) -> Self {

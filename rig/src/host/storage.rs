@@ -8,7 +8,7 @@ use sentinel_axiom::secret::Secret;
 use sentinel_axiom::settings::Storage;
 use url::Url;
 
-use crate::azurite::{self, IDENTITY};
+use crate::azurite::{Account, IDENTITY};
 
 /// A client for the queue `name` of the account in `connection`.
 ///
@@ -21,9 +21,7 @@ pub(crate) fn connect(connection: &str, name: &str) -> anyhow::Result<Queue> {
 /// Only the emulator, and strings with explicit endpoints, as the rig's own Azurite gives them. The words of an error never contain the string, for there is a key in it.
 fn account(connection: &str) -> anyhow::Result<Storage> {
     if connection == "UseDevelopmentStorage=true" {
-        // The emulator's usual ports (Microsoft Learn, "Use the Azurite emulator").
-        let url = |port: u16| Url::parse(&format!("http://127.0.0.1:{port}/devstoreaccount1"));
-        return Ok(azurite::access(url(10_000)?, url(10_001)?));
+        return Ok(Account::usual().access());
     }
     let parts: HashMap<&str, &str> = connection.split(';').filter_map(|part| part.split_once('=')).collect();
     let part = |key: &str| parts.get(key).copied().with_context(|| format!("find {key} in the connection string"));
