@@ -1,0 +1,9 @@
+//! Drives the shipped binary as the Functions host does, against Azurite and the stand-in for Axiom.
+
+mod support;
+
+mod envelopes;
+mod errors;
+mod growing;
+mod rows;
+mod settings;
