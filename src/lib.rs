@@ -2,5 +2,7 @@
 //!
 //! The modules stand in the order of the flow: wake, source, lines, batch, axiom, settle. `ARCHITECTURE.md` has the picture.
 
+pub mod axiom;
 pub mod batch;
 pub mod lines;
+pub mod retry;
