@@ -6,3 +6,6 @@ pub mod axiom;
 pub mod batch;
 pub mod lines;
 pub mod retry;
+pub mod secret;
+pub mod settings;
+pub mod wake;

@@ -1,6 +1,6 @@
 //! Which dataset a table goes to. Pure.
 
-use super::settings::DatasetRule;
+use crate::settings::DatasetRule;
 
 /// The dataset of a table.
 ///

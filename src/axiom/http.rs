@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use url::Url;
 
 use super::answer::{Answer, Setback, judge, judge_creation};
-use super::settings::{AxiomSettings, Door, TokenKind};
+use crate::settings::{AxiomSettings, Door, TokenKind};
 
 /// Most bytes of an answer that are read; the list of failures grows with the rows.
 const LONGEST_ANSWER: usize = 16 << 20;

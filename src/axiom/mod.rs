@@ -12,7 +12,6 @@ mod http;
 pub mod labels;
 mod outcome;
 mod piece;
-pub mod settings;
 mod storm;
 mod text;
 mod tries;
@@ -20,7 +19,6 @@ mod wait;
 
 pub use http::ConnectError;
 pub use outcome::{Cause, Delivered, Tally, Undelivered};
-pub use settings::AxiomSettings;
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,6 +29,7 @@ use tokio::time::Instant;
 
 use crate::batch::Batch;
 use crate::retry::Backoff;
+use crate::settings::AxiomSettings;
 use delivery::Delivery;
 use http::{Http, Timeouts};
 use tries::{Pause, Tries};
