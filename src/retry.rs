@@ -51,7 +51,8 @@ mod tests {
     #[test]
     fn bounds_double_up_to_the_cap() {
         let mut backoff = backoff();
-        let waits: Vec<_> = (0..10).filter_map(|_| backoff.next(1.0, None, HOUR)).map(|wait| wait.as_millis()).collect();
+        let waits: Vec<_> =
+            (0..10).filter_map(|_| backoff.next(1.0, None, HOUR)).map(|wait| wait.as_millis()).collect();
         assert_eq!(waits, [200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000]);
         let mut long = Backoff { attempts: u32::MAX, ..backoff };
         assert_eq!(long.next(1.0, None, HOUR), Some(Duration::from_secs(30)), "no overflow after many attempts");
@@ -67,7 +68,7 @@ mod tests {
         assert!(waits.iter().all(|wait| *wait <= Duration::from_millis(200)));
         for quarter in 0..4 {
             let range = Duration::from_millis(50 * quarter)..Duration::from_millis(50 * (quarter + 1));
-            let hits = waits.iter().filter(|wait| range.contains(wait)).count();
+            let hits = waits.iter().filter(|wait| range.contains(*wait)).count();
             assert!((150..350).contains(&hits), "{hits} waits in {range:?}");
         }
     }

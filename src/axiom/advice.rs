@@ -9,7 +9,9 @@ pub(super) fn ingest_refused(settings: &AxiomSettings, dataset: &str, status: u1
             format!("give the token of AXIOM_TOKEN the right to ingest into `{dataset}`, or set a token that has it")
         }
         (401 | 403, TokenKind::Personal { org_id }) => {
-            format!("check that the token of AXIOM_TOKEN is valid, and that AXIOM_ORG_ID (`{org_id}`) is its organisation")
+            format!(
+                "check that the token of AXIOM_TOKEN is valid, and that AXIOM_ORG_ID (`{org_id}`) is its organisation"
+            )
         }
         (300..=399, _) => format!("set {} to the address of the service itself", door_setting(settings)),
         _ => format!("check {} and the state of the organisation in Axiom", door_setting(settings)),
@@ -19,7 +21,9 @@ pub(super) fn ingest_refused(settings: &AxiomSettings, dataset: &str, status: u1
 
 /// `dataset` is missing, and we may not create it.
 pub(super) fn create_by_hand(dataset: &str, reason: &str) -> String {
-    format!("ingest into dataset `{dataset}`: {reason}; create the dataset in Axiom, or set AXIOM_CREATE_DATASETS to true")
+    format!(
+        "ingest into dataset `{dataset}`: {reason}; create the dataset in Axiom, or set AXIOM_CREATE_DATASETS to true"
+    )
 }
 
 /// `dataset` exists, but is not found where rows go in.

@@ -146,7 +146,8 @@ fn judge_success(body: &[u8], rows: u64) -> Answer {
             Answer::Accepted { warning: messages.and_then(|list| first_text(list.get())) }
         }
         Ok(Status { ingested, failed, failures, .. }) => {
-            let first = failures.and_then(|list| first_text(list.get())).unwrap_or_else(|| "no reason given".to_owned());
+            let first =
+                failures.and_then(|list| first_text(list.get())).unwrap_or_else(|| "no reason given".to_owned());
             let reason = format!("Axiom took {ingested} of {rows} rows and refused {failed}; first failure: {first}");
             Answer::Partly { reason, took_none: ingested == 0 && failed == rows }
         }

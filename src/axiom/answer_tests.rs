@@ -20,7 +20,8 @@ fn a_success_is_200_with_all_rows_ingested_and_none_failed() {
     ] {
         assert_eq!(answer(200, body), Answer::Accepted { warning: None }, "{body}");
     }
-    let locked = r#"{"ingested":3,"failed":0,"messages":[{"priority":"warn","count":1,"msg":"field dropped"},{"message":"x"}]}"#;
+    let locked =
+        r#"{"ingested":3,"failed":0,"messages":[{"priority":"warn","count":1,"msg":"field dropped"},{"message":"x"}]}"#;
     assert_eq!(answer(200, locked), Answer::Accepted { warning: Some("field dropped".to_owned()) });
 }
 
@@ -33,7 +34,11 @@ fn a_partial_success_is_none() {
         }
         other => panic!("{body}: {other:?}"),
     };
-    check(r#"{"ingested":2,"failed":1,"failures":[{"timestamp":"t","error":"too\nmany fields"}]}"#, "too many fields", false);
+    check(
+        r#"{"ingested":2,"failed":1,"failures":[{"timestamp":"t","error":"too\nmany fields"}]}"#,
+        "too many fields",
+        false,
+    );
     check(r#"{"ingested":2,"failed":1}"#, "took 2 of 3 rows and refused 1; first failure: no reason given", false);
     check(r#"{"ingested":3,"failed":1}"#, "took 3 of 3", false);
     check(r#"{"ingested":2,"failed":0}"#, "took 2 of 3", false);
@@ -95,7 +100,9 @@ fn headers_name_the_wait_and_the_target_of_a_redirect() {
         let headers = [(name.parse().unwrap(), HeaderValue::from_static(value))].into_iter().collect();
         judge(StatusCode::from_u16(status).unwrap(), &headers, b"", 3, NOW)
     };
-    for (status, name, value) in [(429, "retry-after", "20"), (430, "x-ingestlimit-reset", "20"), (429, "x-ratelimit-reset", "20")] {
+    for (status, name, value) in
+        [(429, "retry-after", "20"), (430, "x-ingestlimit-reset", "20"), (429, "x-ratelimit-reset", "20")]
+    {
         let answer = judge(status, name, value);
         let Answer::Setback(Setback::Limit { wait, .. }) = answer else { panic!("{answer:?}") };
         assert_eq!(wait, Some(Duration::from_secs(20)));

@@ -100,7 +100,8 @@ mod tests {
     #[tokio::test]
     async fn expanding_is_bounded() {
         let zstd = Zstd::default();
-        let frame = zstd.compress(vec![0; 1_000_000], std::iter::once(0..1_000_000).collect(), 1).await.unwrap().remove(0);
+        let frame =
+            zstd.compress(vec![0; 1_000_000], std::iter::once(0..1_000_000).collect(), 1).await.unwrap().remove(0);
         assert!(frame.len() < 1000);
         assert!(Zstd::expand(frame, 999_999).await.is_err());
     }

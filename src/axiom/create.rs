@@ -15,7 +15,12 @@ pub(super) struct Datasets {
 
 impl Datasets {
     /// Creates `dataset` unless that was done before; `anew` asks Axiom even then, because somebody may have deleted it.
-    pub(super) async fn ensure(&self, http: &Http, dataset: &str, anew: bool) -> Result<Result<(), Setback>, reqwest::Error> {
+    pub(super) async fn ensure(
+        &self,
+        http: &Http,
+        dataset: &str,
+        anew: bool,
+    ) -> Result<Result<(), Setback>, reqwest::Error> {
         // Held during the request on purpose: the others wait for it instead of asking as well.
         let mut known = self.known.lock().await;
         if known.contains(dataset) && !anew {

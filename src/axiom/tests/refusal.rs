@@ -32,7 +32,8 @@ async fn a_400_sets_aside_the_bad_row_alone() {
         assert_eq!(received, rows, "{place} of {count}: in order, nothing twice");
         assert_eq!(delivered.tally().rows, rows.len() as u64);
         for request in server.received().iter().skip(from) {
-            let first = rows.iter().position(|row| request.text().starts_with(row)).map(|at| at + usize::from(at >= place));
+            let first =
+                rows.iter().position(|row| request.text().starts_with(row)).map(|at| at + usize::from(at >= place));
             let Some(first) = first else { continue };
             let mut all = numbered(count);
             all[place] = r#"{"bad":1}"#.to_owned();
@@ -101,12 +102,14 @@ async fn a_row_that_is_too_large_alone_is_set_aside() {
 #[tokio::test]
 async fn a_partial_success_sets_all_rows_aside_and_is_never_sent_again() {
     for (ingested, failed, perhaps) in [(1, 1, true), (0, 2, false), (2, 1, true), (1, 0, true)] {
-        let answer = format!(r#"{{"ingested":{ingested},"failed":{failed},"failures":[{{"error":"too many fields"}}]}}"#);
+        let answer =
+            format!(r#"{{"ingested":{ingested},"failed":{failed},"failures":[{{"error":"too many fields"}}]}}"#);
         let server = Server::start(move |_| Act::Answer(200, "", answer.clone())).await;
         let delivered = deliver(&axiom(&server), batch(&["{\"a\":1}", "{\"b\":2}"])).await.unwrap();
         assert_eq!(server.received().len(), 1);
         assert_eq!(delivered.tally().rows, 0);
-        let rows: Vec<_> = delivered.refused().iter().map(|bad| (bad.source, &bad.row[..], bad.perhaps_delivered)).collect();
+        let rows: Vec<_> =
+            delivered.refused().iter().map(|bad| (bad.source, &bad.row[..], bad.perhaps_delivered)).collect();
         assert_eq!(rows, [(OFFSET, &b"{\"a\":1}"[..], perhaps), (OFFSET + 8, b"{\"b\":2}", perhaps)]);
         assert!(delivered.refused().iter().all(|bad| bad.reason.contains("too many fields")));
     }
