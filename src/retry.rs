@@ -68,7 +68,7 @@ mod tests {
         assert!(waits.iter().all(|wait| *wait <= Duration::from_millis(200)));
         for quarter in 0..4 {
             let range = Duration::from_millis(50 * quarter)..Duration::from_millis(50 * (quarter + 1));
-            let hits = waits.iter().filter(|wait| range.contains(wait)).count();
+            let hits = waits.iter().filter(|wait| range.contains(*wait)).count();
             assert!((150..350).contains(&hits), "{hits} waits in {range:?}");
         }
     }

@@ -13,7 +13,7 @@ pub(super) fn ingest_refused(settings: &AxiomSettings, dataset: &str, status: u1
                 "check that the token of AXIOM_TOKEN is valid, and that AXIOM_ORG_ID (`{org_id}`) is its organisation"
             )
         }
-        (300..400, _) => format!("set {} to the address of the service itself", door_setting(settings)),
+        (300..=399, _) => format!("set {} to the address of the service itself", door_setting(settings)),
         _ => format!("check {} and the state of the organisation in Axiom", door_setting(settings)),
     };
     format!("ingest into dataset `{dataset}`: Axiom answers {status}: {reason}; {remedy}")
@@ -35,8 +35,8 @@ pub(super) fn dataset_elsewhere(settings: &AxiomSettings, dataset: &str, reason:
     format!("ingest into dataset `{dataset}`: {reason}, although the dataset exists; {remedy}")
 }
 
-/// Creation of `dataset` is refused.
-pub(super) fn creation_refused(dataset: &str, status: u16, reason: &str) -> String {
+/// Creation of `dataset` is refused. It has the arguments of [`ingest_refused`], as the caller takes either.
+pub(super) fn creation_refused(_: &AxiomSettings, dataset: &str, status: u16, reason: &str) -> String {
     let remedy = match status {
         401 | 403 => "give the token of AXIOM_TOKEN the right to create datasets, or create the dataset in Axiom",
         _ => "create the dataset in Axiom, or name another with AXIOM_DATASET_MAP or AXIOM_DATASET",

@@ -1,5 +1,8 @@
 //! The delivery of one batch: the answer table of `answer`, acted on.
 
+use std::io;
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::answer::{Answer, Setback};
@@ -10,6 +13,7 @@ use super::piece::{Piece, bytes_of, cut, halves};
 use super::tries::Tries;
 use super::{Destination, Inner, advice};
 use crate::batch::{Batch, Refused, Row};
+use crate::settings::AxiomSettings;
 
 /// Times that rows are sent again after a success that cannot be read. More would mostly make duplicates: the status says that they are in.
 const UNREADABLE: u32 = 3;
@@ -82,10 +86,7 @@ impl<'a> Delivery<'a> {
                     pieces.push(piece);
                 }
                 Ok(Answer::Setback(setback)) => {
-                    self.wait_out(setback, |settings, dataset, status, reason| {
-                        advice::ingest_refused(settings, dataset, status, reason)
-                    })
-                    .await?;
+                    self.wait_out(setback, advice::ingest_refused).await?;
                     pieces.push(piece);
                 }
                 Err(error) => {
@@ -168,8 +169,7 @@ impl<'a> Delivery<'a> {
             Ok(Ok(())) => Ok(()),
             Ok(Err(setback)) => {
                 self.missing -= 1;
-                self.wait_out(setback, |_, dataset, status, reason| advice::creation_refused(dataset, status, reason))
-                    .await
+                self.wait_out(setback, advice::creation_refused).await
             }
             Err(error) => {
                 self.missing -= 1;
@@ -182,7 +182,7 @@ impl<'a> Delivery<'a> {
     async fn wait_out(
         &mut self,
         setback: Setback,
-        advice: fn(&super::AxiomSettings, &str, u16, &str) -> String,
+        advice: fn(&AxiomSettings, &str, u16, &str) -> String,
     ) -> Result<(), Stop> {
         match setback {
             Setback::Configuration { status, reason } => {
@@ -211,12 +211,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// Compresses parts of a body that starts at `base` of the batch's, and gives them as a stack: the first on top.
-    async fn pack(
-        &self,
-        body: Vec<u8>,
-        base: usize,
-        parts: Vec<std::ops::Range<usize>>,
-    ) -> std::io::Result<Vec<Piece>> {
+    async fn pack(&self, body: Vec<u8>, base: usize, parts: Vec<Range<usize>>) -> io::Result<Vec<Piece>> {
         let within = parts.iter().map(|part| {
             let bytes = bytes_of(&self.rows, part);
             bytes.start - base..bytes.end - base

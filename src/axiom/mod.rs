@@ -12,13 +12,11 @@ mod http;
 pub mod labels;
 mod outcome;
 mod piece;
-
 mod storm;
 mod text;
 mod tries;
 mod wait;
 
-pub use crate::settings::AxiomSettings;
 pub use http::ConnectError;
 pub use outcome::{Cause, Delivered, Tally, Undelivered};
 
@@ -31,6 +29,7 @@ use tokio::time::Instant;
 
 use crate::batch::Batch;
 use crate::retry::Backoff;
+use crate::settings::AxiomSettings;
 use delivery::Delivery;
 use http::{Http, Timeouts};
 use tries::{Pause, Tries};

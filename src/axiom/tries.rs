@@ -107,54 +107,60 @@ impl<'a> Tries<'a> {
 mod tests {
     use super::*;
 
-    const SECOND: Duration = Duration::from_secs(1);
+    const MOMENT: Duration = Duration::from_millis(1);
+    const HOUR: Duration = Duration::from_secs(3600);
 
     fn cause() -> Cause {
         Cause::Answered { status: 503, reason: "busy".to_owned() }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn trouble_is_waited_out_within_the_deadline() {
+    /// The attempts of a delivery that has `left` from now.
+    fn tries(pause: &Pause, left: Duration) -> Tries<'_> {
+        Tries::new(pause, Backoff::new(MOMENT, 4 * MOMENT), Instant::now() + left)
+    }
+
+    #[tokio::test]
+    async fn trouble_is_waited_out_until_the_deadline() {
         let pause = Pause::default();
-        let start = Instant::now();
-        let mut tries = Tries::new(&pause, Backoff::new(SECOND, 4 * SECOND), start + 60 * SECOND);
+        let mut tries = tries(&pause, 50 * MOMENT);
         let stop = loop {
-            tries.ready().await.expect("nothing pauses");
+            if let Err(stop) = tries.ready().await {
+                break stop;
+            }
             if let Err(stop) = tries.rest(None, cause()).await {
                 break stop;
             }
         };
-        assert!(start.elapsed() < 60 * SECOND && start.elapsed() > 50 * SECOND, "{:?}", start.elapsed());
-        assert!(matches!(stop, Stop::Later { wait: None, cause: Cause::Answered { status: 503, .. } }));
-        assert_eq!(pause.left(), Some(4 * SECOND), "others wait as well");
+        assert!(matches!(stop, Stop::Later { wait: None, cause: Cause::Answered { status: 503, .. } }), "{stop:?}");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
+    async fn trouble_that_asks_for_more_than_is_left_makes_others_wait() {
+        let pause = Pause::default();
+        let stop = tries(&pause, HOUR).rest(Some(2 * HOUR), cause()).await.expect_err("too long");
+        assert!(matches!(stop, Stop::Later { wait: Some(wait), cause: Cause::Answered { .. } } if wait == 2 * HOUR));
+        assert!(pause.left().is_some_and(|left| left <= LONGEST_PAUSE), "found out anew before two hours are over");
+    }
+
+    #[tokio::test]
     async fn a_limit_pauses_everybody() {
         let pause = Pause::default();
-        let start = Instant::now();
-        let mut told = Tries::new(&pause, Backoff::new(SECOND, 4 * SECOND), start + 60 * SECOND);
-        let mut other = Tries::new(&pause, Backoff::new(SECOND, 4 * SECOND), start + 60 * SECOND);
-        let mut hurried = Tries::new(&pause, Backoff::new(SECOND, 4 * SECOND), start + 20 * SECOND);
-        told.limited(Some(30 * SECOND), cause()).expect("it fits");
-        let stop = hurried.ready().await.expect_err("its deadline comes first");
-        assert!(matches!(stop, Stop::Later { wait: Some(wait), cause: Cause::Paused } if wait >= 30 * SECOND));
+        let (mut told, mut other) = (tries(&pause, HOUR), tries(&pause, HOUR));
+        told.limited(Some(20 * MOMENT), cause()).expect("it fits");
         other.ready().await.expect("it fits");
-        assert!(start.elapsed() >= 30 * SECOND);
-        assert_eq!(pause.left(), None);
-        let stop = told.limited(Some(40 * SECOND), cause()).expect_err("too long");
-        assert!(matches!(stop, Stop::Later { wait: Some(wait), cause: Cause::Answered { .. } } if wait == 40 * SECOND));
-        assert_eq!(pause.left(), Some(40 * SECOND));
-        pause.at_least(SECOND);
-        assert_eq!(pause.left(), Some(40 * SECOND), "a shorter wait does not end it");
-        pause.at_least(86_400 * SECOND);
-        assert_eq!(pause.left(), Some(LONGEST_PAUSE));
+        assert_eq!(pause.left(), None, "it was waited for");
+        told.limited(Some(HOUR / 10), cause()).expect("it fits");
+        let stop = tries(&pause, HOUR / 20).ready().await.expect_err("its deadline comes first");
+        assert!(matches!(stop, Stop::Later { wait: Some(_), cause: Cause::Paused }), "{stop:?}");
+        let before = pause.left();
+        pause.at_least(MOMENT);
+        assert!(pause.left() > before.map(|left| left / 2), "a shorter wait does not end it");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn nothing_starts_after_the_deadline() {
         let pause = Pause::default();
-        let mut tries = Tries::new(&pause, Backoff::new(SECOND, SECOND), Instant::now());
-        assert!(matches!(tries.ready().await, Err(Stop::Later { wait: None, cause: Cause::Deadline })));
+        let stop = tries(&pause, Duration::ZERO).ready().await;
+        assert!(matches!(stop, Err(Stop::Later { wait: None, cause: Cause::Deadline })));
     }
 }
