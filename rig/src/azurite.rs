@@ -138,7 +138,9 @@ impl Account {
     }
 
     fn at(name: &str, blob_port: u16, queue_port: u16) -> Self {
-        let url = |port: u16| Url::parse(&format!("http://127.0.0.1:{port}/{name}")).expect("a host and a port make an address");
+        let url = |port: u16| {
+            Url::parse(&format!("http://127.0.0.1:{port}/{name}")).expect("a host and a port make an address")
+        };
         Self { name: name.to_owned(), blob: url(blob_port), queue: url(queue_port) }
     }
 

@@ -12,10 +12,13 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the rig is a folder of the workspace").to_owned()
 }
 
-/// Where the rig keeps what it fetches: `target/rig`, or the same below `CARGO_TARGET_DIR`.
+/// Where the rig keeps what it fetches: `rig` in the folder that the build itself goes to.
 #[must_use]
 pub fn cache() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from).join("rig")
+    // The running program is target/<profile>/[deps/]<program>.
+    let program = std::env::current_exe().expect("the system knows the running program");
+    let target = program.ancestors().find(|folder| folder.join(".rustc_info.json").is_file());
+    target.map_or_else(|| workspace().join("target"), Path::to_owned).join("rig")
 }
 
 /// Installs what `rig/<name>/package-lock.json` pins, unless that is there already; gives the folder that holds `node_modules` and the
@@ -27,7 +30,7 @@ pub async fn install(name: &str) -> anyhow::Result<PathBuf> {
     let source = workspace().join("rig").join(name);
     let lock =
         std::fs::read(source.join("package-lock.json")).with_context(|| format!("read the lock file of rig/{name}"))?;
-    let target = cache().join(format!("{name}-{:016x}", crate::npm::fingerprint(&lock)));
+    let target = cache().join(format!("{name}-{:016x}", fingerprint(&lock)));
     if !target.join("node_modules").is_dir() {
         // Tests of several processes may get here at once: each installs into a folder of its own, the first rename wins.
         let fresh = cache().join(format!("{name}-new-{}-{:x}", std::process::id(), fastrand::u64(..)));
