@@ -1,1 +1,3 @@
 //! Everything needed to run sentinel-axiom on one machine.
+
+pub mod rows;
