@@ -1,3 +1,11 @@
-//! Everything needed to run sentinel-axiom on one machine.
+//! Everything needed to run sentinel-axiom without Azure, the Functions host or Axiom: used by tests, benches and `cargo demo`, never shipped.
 
+pub mod azurite;
+pub mod npm;
 pub mod rows;
+pub mod writer;
+
+/// Chooses the TLS implementation, once for the process; call it before the first HTTP client is built.
+pub fn install_tls() {
+    rustls::crypto::ring::default_provider().install_default().ok();
+}

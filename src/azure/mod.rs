@@ -1,0 +1,57 @@
+//! The doors to Azure. Only here an SDK type is named.
+
+mod blobs;
+mod connect;
+mod queue;
+mod reader;
+mod shared_key;
+
+pub use blobs::{Blobs, Listed, Outcome, Properties, Version};
+pub use connect::{Access, connect_blobs, connect_queue};
+pub use queue::Queue;
+pub use reader::{ReadError, Reader};
+
+/// Something that the storage service did not do.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}{}", self.advice())]
+pub struct StorageError {
+    doing: String,
+    #[source]
+    source: azure_core::Error,
+}
+
+impl StorageError {
+    fn new(doing: String, source: azure_core::Error) -> Self {
+        Self { doing, source }
+    }
+
+    fn unexpected(doing: String, what: &'static str) -> Self {
+        Self::new(doing, azure_core::Error::with_message(azure_core::error::ErrorKind::DataConversion, what))
+    }
+
+    /// The HTTP status, when there was an answer.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.source.http_status().map(Into::into)
+    }
+
+    /// True when waiting cannot help: someone has to change a setting or a role.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        matches!(self.status(), Some(400..=407))
+    }
+
+    fn advice(&self) -> &'static str {
+        match self.status() {
+            Some(401 | 403) => {
+                " (the identity lacks a role on the storage account, or a firewall keeps it out: \
+                 it needs Storage Blob Data Contributor on the export account; on the host account Storage Blob Data Owner and Storage Queue Data Contributor)"
+            }
+            Some(404) => " (it does not exist: compare the account, container and queue names in the settings)",
+            None => {
+                " (no answer: compare the account's name in EXPORT_STORAGE and AzureWebJobsStorage, and see that the network lets us out)"
+            }
+            _ => "",
+        }
+    }
+}

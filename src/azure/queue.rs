@@ -1,0 +1,61 @@
+//! One storage queue, for sending work and for knowing how long it is.
+
+use std::sync::Arc;
+
+use azure_core::http::{RequestContent, StatusCode, XmlFormat};
+use azure_storage_queue::QueueClient;
+use azure_storage_queue::models::{QueueClientGetPropertiesResultHeaders as _, QueueMessage};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::StorageError;
+
+/// A queue of the Functions app's own account.
+#[derive(Clone)]
+pub struct Queue {
+    name: String,
+    client: Arc<QueueClient>,
+}
+
+impl Queue {
+    pub(super) fn new(name: &str, client: QueueClient) -> Self {
+        Self { name: name.to_owned(), client: Arc::new(client) }
+    }
+
+    /// About how many messages wait, those being worked on included.
+    ///
+    /// # Errors
+    /// Any answer but success.
+    pub async fn length(&self) -> Result<u64, StorageError> {
+        let doing = || format!("ask for the length of queue {}", self.name);
+        let properties = self.client.get_properties(None).await.map_err(|error| StorageError::new(doing(), error))?;
+        let count = properties.approximate_messages_count().map_err(|error| StorageError::new(doing(), error))?;
+        Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
+    }
+
+    /// Puts a text on the queue, in base64 as the Functions host's queue trigger expects by default.
+    ///
+    /// # Errors
+    /// Any answer but success.
+    pub async fn send(&self, text: &str) -> Result<(), StorageError> {
+        let doing = || format!("send a message to queue {}", self.name);
+        let message = QueueMessage { message_text: Some(STANDARD.encode(text)) };
+        let content: RequestContent<QueueMessage, XmlFormat> =
+            message.try_into().map_err(|error| StorageError::new(doing(), error))?;
+        self.client.send_message(content, None).await.map_err(|error| StorageError::new(doing(), error))?;
+        Ok(())
+    }
+
+    /// Creates the queue unless it exists.
+    ///
+    /// # Errors
+    /// Any other answer.
+    pub async fn ensure(&self) -> Result<(), StorageError> {
+        match self.client.create(None).await {
+            Err(error) if error.http_status() != Some(StatusCode::Conflict) => {
+                Err(StorageError::new(format!("create queue {}", self.name), error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
