@@ -1,6 +1,7 @@
 //! Everything needed to run sentinel-axiom without Azure, the Functions host or Axiom: used by tests, benches and `cargo demo`, never shipped.
 
 pub mod azurite;
+pub mod content;
 pub mod npm;
 pub mod rows;
 pub mod writer;

@@ -1,0 +1,164 @@
+//! The writer against Azurite: what it says it wrote is what is there, also when storage answers badly or blobs vanish.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use futures::TryStreamExt as _;
+use rig::azurite::{self, Azurite};
+use rig::content::Content;
+use rig::writer::{self, Defects, Delivery, Options, Storage, Writer, Written};
+use sentinel_axiom::azure::{Access, connect_blobs, connect_queue};
+use serde_json::{Map, Value};
+use time::macros::datetime;
+use url::Url;
+
+const QUEUE: &str = "blob-created";
+
+/// The good rows and the wrong ones that are in the account, by container.
+async fn found(access: &Access) -> anyhow::Result<BTreeMap<String, (Content, Vec<Vec<u8>>)>> {
+    let blobs = connect_blobs(access)?;
+    let containers: Vec<String> = blobs.containers("am-").try_collect().await?;
+    let mut found = BTreeMap::new();
+    for container in containers {
+        let (good, bad): &mut (Content, Vec<Vec<u8>>) = found.entry(container.clone()).or_default();
+        let listed: Vec<_> = blobs.list(&container, "").try_collect().await?;
+        for blob in listed {
+            let (bytes, _) = blobs.get(&container, &blob.name).await?;
+            for line in bytes.split(|byte| *byte == b'\n') {
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                if serde_json::from_slice::<Map<String, Value>>(line).is_ok() {
+                    good.add(line);
+                } else if !line.is_empty() {
+                    bad.push(line.to_vec());
+                }
+            }
+        }
+        bad.sort();
+    }
+    Ok(found)
+}
+
+fn expected(written: &Written) -> BTreeMap<String, (Content, Vec<Vec<u8>>)> {
+    let table = |(name, table): (&String, &writer::TableWritten)| {
+        let mut bad = table.bad.clone();
+        bad.sort();
+        (writer::container(name), (table.good, bad))
+    };
+    written.tables.iter().map(table).collect()
+}
+
+fn rough(access: Access, seed: u64) -> Options {
+    Options {
+        seed,
+        rows: 3000,
+        tables: rig::rows::table_names(4),
+        block_bytes: 60_000,
+        late: 0.2,
+        start: datetime!(2026-11-25 08:01 UTC),
+        defects: Defects { bad: 0.02, crlf: 0.3, blank: 0.05, cut: 0.5 },
+        ..Options::new(access)
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_is_there_and_each_blob_raised_one_event() -> anyhow::Result<()> {
+    let azurite = Azurite::start().await?;
+    let options = Options { queue: Some((azurite.access(), QUEUE.into())), ..rough(azurite.access(), 5) };
+    let written = Writer::start(options).await?.finish().await?;
+    assert_eq!(found(&azurite.access()).await?, expected(&written));
+    assert_eq!(written.rows() + written.bad() as u64, 3000);
+    assert!(written.bad() > 20, "{}", written.bad());
+    assert!(written.tables.values().all(|table| table.late_blocks > 0 && table.blobs >= 6));
+    let blobs: u64 = written.tables.values().map(|table| table.blobs).sum();
+    assert_eq!(connect_queue(&azurite.access(), QUEUE)?.length().await?, blobs);
+    Ok(())
+}
+
+#[tokio::test]
+async fn events_are_lost_and_repeated_as_asked() -> anyhow::Result<()> {
+    let azurite = Azurite::start().await?;
+    let count = async |queue: &str, delivery| {
+        let options = Options {
+            queue: Some((azurite.access(), queue.into())),
+            delivery,
+            rows: 60,
+            tables: vec![format!("Events{queue}_CL")],
+            ..Options::new(azurite.access())
+        };
+        let written = Writer::start(Options { block_bytes: 1, ..options }).await?.finish().await?;
+        let blobs: u64 = written.tables.values().map(|table| table.blobs).sum();
+        anyhow::Ok((blobs, connect_queue(&azurite.access(), queue)?.length().await?))
+    };
+    let (blobs, messages) = count("none", Delivery { dropped: 1.0, ..Delivery::default() }).await?;
+    assert!(blobs >= 6 && messages == 0, "{blobs} {messages}");
+    let (blobs, messages) = count("twice", Delivery { repeated: 1.0, delayed: 0.5, ..Delivery::default() }).await?;
+    assert_eq!(messages, 2 * blobs);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deleted_blob_is_made_anew_with_a_new_event() -> anyhow::Result<()> {
+    let azurite = Azurite::start().await?;
+    let (storage, time) = (Storage::new(&azurite.access())?, datetime!(2026-11-25 08:01 UTC));
+    storage.ensure_queue(QUEUE).await?;
+    let name = writer::append(&storage, Some(QUEUE), "Syslog", time, b"{\"a\":1}\n").await?;
+    assert_eq!(writer::append(&storage, Some(QUEUE), "Syslog", time, b"{\"a\":2}\n").await?, name);
+    let blobs = connect_blobs(&azurite.access())?;
+    assert_eq!(&*blobs.get("am-syslog", &name).await?.0, b"{\"a\":1}\n{\"a\":2}\n");
+    assert_eq!(connect_queue(&azurite.access(), QUEUE)?.length().await?, 1);
+    storage.delete_blob("am-syslog", &name).await?;
+    writer::append(&storage, Some(QUEUE), "Syslog", time, b"{\"a\":3}\n").await?;
+    assert_eq!(&*blobs.get("am-syslog", &name).await?.0, b"{\"a\":3}\n");
+    assert_eq!(connect_queue(&azurite.access(), QUEUE)?.length().await?, 2);
+    Ok(())
+}
+
+/// Stands before Azurite and answers some writes badly: a third with 500 after they were done, as when an answer is lost, some others
+/// with 503 before.
+async fn unreliable(
+    State((azurite, calls)): State<(Url, Arc<AtomicUsize>)>,
+    request: Request,
+) -> Result<Response, StatusCode> {
+    let call = calls.fetch_add(1, Ordering::Relaxed);
+    let (parts, body) = request.into_parts();
+    let body: Bytes = axum::body::to_bytes(body, 64 << 20).await.map_err(|_| StatusCode::BAD_REQUEST)?;
+    let put = parts.method == axum::http::Method::PUT;
+    if put && call % 5 == 4 {
+        return Err(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let mut url = azurite;
+    url.set_path(parts.uri.path());
+    url.set_query(parts.uri.query());
+    let mut headers = parts.headers;
+    headers.remove("host");
+    let sent = reqwest::Client::new().request(parts.method, url).headers(headers).body(body).send().await;
+    let answer = sent.map_err(|_| StatusCode::BAD_GATEWAY)?;
+    if put && call % 3 == 2 {
+        return Err(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let body = answer.bytes().await.map_err(|_| StatusCode::BAD_GATEWAY)?;
+    Ok((status, headers, body).into_response())
+}
+
+#[tokio::test]
+async fn nothing_is_written_twice_when_answers_are_lost() -> anyhow::Result<()> {
+    let azurite = Azurite::start().await?;
+    let calls = Arc::<AtomicUsize>::default();
+    let app = axum::Router::new().fallback(unreliable).with_state((azurite.blob_url(), Arc::clone(&calls)));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let mut proxy = azurite.blob_url();
+    proxy.set_port(Some(listener.local_addr()?.port())).expect("an http address has a port");
+    let server = tokio::spawn(async move { axum::serve(listener, app).await });
+    let options = rough(azurite::access(proxy, azurite.queue_url()), 9);
+    let written = Writer::start(options).await?.finish().await?;
+    server.abort();
+    assert_eq!(found(&azurite.access()).await?, expected(&written));
+    assert!(calls.load(Ordering::Relaxed) > 100);
+    Ok(())
+}
