@@ -1,5 +1,6 @@
 //! Everything needed to run sentinel-axiom without Azure, the Functions host or Axiom: used by tests, benches and `cargo demo`, never shipped.
 
+pub mod axiom;
 pub mod azurite;
 pub mod content;
 pub mod npm;
