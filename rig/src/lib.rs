@@ -3,6 +3,7 @@
 pub mod axiom;
 pub mod azurite;
 pub mod content;
+pub mod host;
 pub mod npm;
 pub mod rows;
 pub mod writer;

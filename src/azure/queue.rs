@@ -22,6 +22,12 @@ impl Queue {
         Self { name: name.to_owned(), client: Arc::new(client) }
     }
 
+    /// The SDK's own client, for the rig's stand-in of the Functions host, which takes, renews and deletes messages.
+    #[must_use]
+    pub fn client(&self) -> &QueueClient {
+        &self.client
+    }
+
     /// About how many messages wait, those being worked on included.
     ///
     /// # Errors
