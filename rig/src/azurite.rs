@@ -5,7 +5,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use sentinel_axiom::azure::Access;
+use sentinel_axiom::secret::Secret;
+use sentinel_axiom::settings::{Identity, Storage};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use url::Url;
@@ -13,6 +14,9 @@ use url::Url;
 /// The emulator's well-known account. Source: Microsoft, "Use the Azurite emulator".
 const ACCOUNT: &str = "devstoreaccount1";
 const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+/// The emulator has a key; nobody signs in.
+pub const IDENTITY: Identity = Identity::Developer;
 
 /// A running Azurite. Ends when dropped, and also when its owner is killed.
 pub struct Azurite {
@@ -77,9 +81,9 @@ impl Azurite {
         connection_string(&self.blob_url(), &self.queue_url())
     }
 
-    /// The same for our own clients.
+    /// The same for our own clients, which take it with [`IDENTITY`].
     #[must_use]
-    pub fn access(&self) -> Access {
+    pub fn access(&self) -> Storage {
         access(self.blob_url(), self.queue_url())
     }
 
@@ -100,8 +104,8 @@ pub fn connection_string(blob: &Url, queue: &Url) -> String {
 
 /// Access to the emulator's account behind other endpoints, such as a proxy's.
 #[must_use]
-pub fn access(blob: Url, queue: Url) -> Access {
-    Access::Emulator { blob, queue, account: ACCOUNT.into(), key: KEY.into() }
+pub fn access(blob: Url, queue: Url) -> Storage {
+    Storage::Emulator { blob, queue: Some(queue), account: ACCOUNT.into(), key: Secret::new(KEY) }
 }
 
 impl Drop for Azurite {

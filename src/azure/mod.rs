@@ -7,7 +7,7 @@ mod reader;
 mod shared_key;
 
 pub use blobs::{Blobs, Listed, Outcome, Properties, Version};
-pub use connect::{Access, connect_blobs, connect_queue};
+pub use connect::{connect_blobs, connect_queue};
 pub use queue::Queue;
 pub use reader::{ReadError, Reader};
 
@@ -27,6 +27,16 @@ impl StorageError {
 
     fn unexpected(doing: String, what: &'static str) -> Self {
         Self::new(doing, azure_core::Error::with_message(azure_core::error::ErrorKind::DataConversion, what))
+    }
+
+    /// What was read is not what this program writes.
+    pub(crate) fn unreadable(doing: String, source: serde_json::Error) -> Self {
+        Self::new(doing, azure_core::Error::new(azure_core::error::ErrorKind::DataConversion, source))
+    }
+
+    /// The blob changes faster than we can write to it.
+    pub(crate) fn busy(blob: String) -> Self {
+        Self::unexpected(format!("write the marks of blob {blob}"), "it changes between every look and every write")
     }
 
     /// The HTTP status, when there was an answer.

@@ -1,0 +1,183 @@
+//! The settings: one table, read once at start from the variables that the caller passes in, all problems reported together.
+//!
+//! Nothing here reads the environment, so that a test can give any settings without touching its process.
+
+mod axiom;
+mod endpoint;
+mod platform;
+mod problem;
+mod reader;
+mod storage;
+mod table;
+mod tables;
+mod typos;
+
+pub use axiom::{AxiomSettings, DatasetRule, Door, TokenKind};
+pub use platform::{Identity, Platform};
+pub use problem::{Problem, Problems};
+pub use storage::Storage;
+pub use table::{SETTINGS, Setting};
+pub use tables::TableFilter;
+
+use crate::batch::BatchLimits;
+use problem::quote;
+use reader::Reader;
+use std::time::Duration;
+
+/// Everything that can be set, checked and typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The Axiom side.
+    pub axiom: AxiomSettings,
+    /// The account that data export writes to.
+    pub export: Storage,
+    /// The host's account, with the work queue and the refused rows. Its queue endpoint is always there.
+    pub host_storage: Storage,
+    /// Name of the queue that Event Grid and the sweep write to.
+    pub work_queue: String,
+    /// Name of the container for rows set aside.
+    pub refused_container: String,
+    /// Quiet time before a shipped append blob is deleted.
+    pub settle_after: Duration,
+    /// What becomes of a blob that is delivered in full.
+    pub after_delivery: AfterDelivery,
+    /// Which tables are shipped.
+    pub tables: TableFilter,
+    /// Limits of a batch and of a row.
+    pub batch: BatchLimits,
+    /// Requests to Axiom in flight per visit.
+    pub uploads: usize,
+    /// How hard batches are compressed.
+    pub zstd_level: ZstdLevel,
+    /// Time after which a visit stops shipping.
+    pub visit_deadline: Duration,
+    /// Pause between two sweeps of `run`.
+    pub run_every: Duration,
+    /// Visits at a time of `run`.
+    pub visits: usize,
+    /// Least severe line that is logged.
+    pub log_level: tracing::Level,
+}
+
+/// What becomes of a blob that is delivered in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterDelivery {
+    /// It is deleted once it is settled.
+    Delete,
+    /// It stays.
+    Keep,
+}
+
+/// How hard batches are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZstdLevel {
+    /// By the backlog: a small one hard, a large one fast.
+    Auto,
+    /// Always at this level, 1 to 19.
+    Fixed(i32),
+}
+
+impl Settings {
+    /// Reads the settings from variables, such as those of the environment.
+    ///
+    /// # Errors
+    /// All problems at once. None of them repeats a secret.
+    pub fn read(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Problems> {
+        let mut reader = Reader::new(vars);
+        let settings = Self::read_all(&mut reader);
+        typos::check(&mut reader);
+        reader.finish(settings)
+    }
+
+    fn read_all(r: &mut Reader) -> Option<Self> {
+        let axiom = axiom::read(r);
+        let export = storage::read(r, "EXPORT_STORAGE", false);
+        let host_storage = storage::read(r, "AzureWebJobsStorage", true);
+        let work_queue = r.storage_name("WORK_QUEUE");
+        let refused_container = read_refused_container(r);
+        let settle_after = r.seconds("SETTLE_AFTER", 1..=172_800);
+        let after_delivery = [("delete", AfterDelivery::Delete), ("keep", AfterDelivery::Keep)];
+        let after_delivery = r.choice("AFTER_DELIVERY", &after_delivery);
+        let tables = TableFilter::read(r);
+        let batch = read_batch(r);
+        let uploads = small(r, "UPLOADS", 64);
+        let zstd_level = read_zstd_level(r);
+        // A minute is left for the last commit: at 30 minutes (`functionTimeout`) the host kills the program.
+        let visit_deadline = r.seconds("VISIT_DEADLINE", 1..=1740);
+        let run_every = r.seconds("RUN_EVERY", 1..=86_400);
+        let visits = small(r, "VISITS", 64);
+        let log_level = read_log_level(r);
+        Some(Self {
+            axiom: axiom?,
+            export: export?,
+            host_storage: host_storage?,
+            work_queue,
+            refused_container,
+            settle_after,
+            after_delivery: after_delivery?,
+            tables,
+            batch,
+            uploads,
+            zstd_level,
+            visit_deadline,
+            run_every,
+            visits,
+            log_level: log_level?,
+        })
+    }
+}
+
+fn small(reader: &mut Reader, name: &str, most: u64) -> usize {
+    usize::try_from(reader.count(name, 1..=most)).expect("the ranges of counts fit any machine")
+}
+
+fn read_refused_container(reader: &mut Reader) -> String {
+    const NAME: &str = "REFUSED_CONTAINER";
+    let container = reader.storage_name(NAME);
+    if container.starts_with("am-") {
+        let remedy = "choose another name: containers am-... belong to data export, and the sweep would look into it";
+        reader.problem(NAME, format!("is {}", quote(&container)), remedy);
+    }
+    container
+}
+
+fn read_batch(reader: &mut Reader) -> BatchLimits {
+    const MIB: u64 = 1 << 20;
+    let bytes = reader.bytes("BATCH_BYTES", 64 << 10..=64 * MIB);
+    let row_bytes = reader.bytes("ROW_BYTES", 1 << 10..=64 * MIB);
+    if bytes < row_bytes {
+        let wrong = format!("is {bytes}, less than ROW_BYTES, which is {row_bytes}");
+        reader.problem("BATCH_BYTES", wrong, "raise it, or lower ROW_BYTES: the largest row has to fit into a batch");
+    }
+    let fit = |bytes| usize::try_from(bytes).expect("at most 64 MiB, which fits any machine");
+    BatchLimits { bytes: fit(bytes), rows: small(reader, "BATCH_ROWS", 10_000), row_bytes: fit(row_bytes) }
+}
+
+fn read_zstd_level(reader: &mut Reader) -> ZstdLevel {
+    let text = reader.text("ZSTD_LEVEL").unwrap_or_default();
+    if text.eq_ignore_ascii_case("auto") {
+        return ZstdLevel::Auto;
+    }
+    match text.parse() {
+        Ok(level) if (1..=19).contains(&level) => ZstdLevel::Fixed(level),
+        _ => {
+            reader.problem("ZSTD_LEVEL", format!("is {}", quote(&text)), "give a level from 1 to 19, or auto");
+            ZstdLevel::Auto
+        }
+    }
+}
+
+fn read_log_level(reader: &mut Reader) -> Option<tracing::Level> {
+    use tracing::Level;
+    let levels = [
+        ("error", Level::ERROR),
+        ("warn", Level::WARN),
+        ("info", Level::INFO),
+        ("debug", Level::DEBUG),
+        ("trace", Level::TRACE),
+    ];
+    reader.choice("LOG_LEVEL", &levels)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! The table of settings: the one place where a name, its default and its meaning are written down.
+
+/// One setting, an environment variable (a Functions app setting).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Name of the variable; for a storage connection also the part before `__accountName` and its siblings.
+    pub name: &'static str,
+    /// The text that is read when the variable is absent or empty. `None` where there is no value to fall back on.
+    pub default: Option<&'static str>,
+    /// Unit or form of the value.
+    pub unit: &'static str,
+    /// What it means, in one line.
+    pub doc: &'static str,
+    /// Whether the program refuses to start without it.
+    pub required: bool,
+}
+
+const fn required(name: &'static str, unit: &'static str, doc: &'static str) -> Setting {
+    Setting { name, default: None, unit, doc, required: true }
+}
+
+const fn optional(name: &'static str, unit: &'static str, doc: &'static str) -> Setting {
+    Setting { name, default: None, unit, doc, required: false }
+}
+
+const fn default(name: &'static str, default: &'static str, unit: &'static str, doc: &'static str) -> Setting {
+    Setting { name, default: Some(default), unit, doc, required: false }
+}
+
+/// Every setting there is, in the order in which the README prints them.
+pub const SETTINGS: &[Setting] = &[
+    required("AXIOM_TOKEN", "token", "API token (`xaat-`), or personal token (`xapt-`) together with `AXIOM_ORG_ID`"),
+    optional("AXIOM_ORG_ID", "organisation id", "needed with a personal token only"),
+    default("AXIOM_URL", "https://api.axiom.co", "URL", "Axiom's API; also ingest when no edge is set"),
+    optional("AXIOM_EDGE", "domain", "ingest through this edge deployment, for example `eu-central-1.aws.edge.axiom.co`"),
+    optional("AXIOM_EDGE_URL", "URL", "ingest through this edge URL; wins over `AXIOM_EDGE`"),
+    optional("AXIOM_DATASET", "dataset", "one dataset for all tables; without it each table has a dataset of its own"),
+    optional("AXIOM_DATASET_PREFIX", "text", "put before the table's name to make the dataset's name"),
+    optional("AXIOM_DATASET_MAP", "Table=dataset,...", "datasets of single tables, used as written, without the prefix"),
+    default("AXIOM_CREATE_DATASETS", "true", "true or false", "create a missing dataset, where the token may"),
+    default("AXIOM_PROVENANCE", "true", "true or false", "add the columns `source_blob` and `source_offset`"),
+    required("EXPORT_STORAGE", "connection", "the storage account that data export writes to, used for nothing else"),
+    required("AzureWebJobsStorage", "connection", "the host's storage account: work queue, refused rows"),
+    default("WORK_QUEUE", "blob-created", "queue", "the queue that Event Grid delivers to, in `AzureWebJobsStorage`"),
+    default("REFUSED_CONTAINER", "refused", "container", "where rows that Axiom refuses are set aside"),
+    default("SWEEP_SCHEDULE", "0 * * * * *", "NCRONTAB", "when the Functions host runs the sweep; read by the host"),
+    default("SETTLE_AFTER", "600", "seconds", "quiet time before a shipped append blob is deleted"),
+    default("AFTER_DELIVERY", "delete", "delete or keep", "what becomes of a blob when all of it is delivered"),
+    optional("TABLES", "Table,...", "ship these tables only; the blobs of the others stay"),
+    optional("TABLES_EXCEPT", "Table,...", "skip these tables; their blobs stay"),
+    default("BATCH_BYTES", "8388608", "bytes", "largest batch, before compression"),
+    default("BATCH_ROWS", "10000", "rows", "most rows in a batch"),
+    default("ROW_BYTES", "900000", "bytes", "largest row that is sent; a larger one is set aside"),
+    default("UPLOADS", "4", "requests", "requests to Axiom in flight per visit"),
+    default("ZSTD_LEVEL", "auto", "1 to 19, or auto", "compression; `auto` chooses by the backlog"),
+    default("VISIT_DEADLINE", "1500", "seconds", "a visit stops shipping then; the next one goes on from there"),
+    default("VISITS", "8", "visits", "visits at a time in one process; each takes about two batches of memory"),
+    default("RUN_EVERY", "30", "seconds", "pause between two sweeps of `run`"),
+    default("LOG_LEVEL", "info", "error, warn, info, debug or trace", "least severe line that is logged"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_documented() {
+        let names: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+        assert_eq!(names.len(), SETTINGS.len());
+        for setting in SETTINGS {
+            assert!(!setting.doc.is_empty() && !setting.unit.is_empty(), "{} says nothing", setting.name);
+            assert!(!(setting.required && setting.default.is_some()), "{} is required and has a default", setting.name);
+        }
+    }
+}
