@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::bail;
 use time::OffsetDateTime;
 
+use super::account::{Account, Kind};
 use super::event::Events;
-use super::storage::{Kind, Storage};
 use crate::rows::WORKSPACE_PATH;
 
 /// How long one append is tried. Azure Monitor tries for twelve hours; here, a test wants to know sooner.
@@ -66,7 +66,7 @@ impl ExportBlob {
     /// Appends whole lines, of which the last `hold` bytes are kept back for the next call.
     pub(super) async fn append(
         &mut self,
-        storage: &Storage,
+        account: &Account,
         events: Option<&Events>,
         lines: &[u8],
         hold: usize,
@@ -77,13 +77,18 @@ impl ExportBlob {
         let owed = block.split_off(cut);
         // All of a one-line block may be held back, and an empty block is refused.
         let appended =
-            if block.is_empty() { Appended::default() } else { self.append_block(storage, events, &block).await? };
+            if block.is_empty() { Appended::default() } else { self.append_block(account, events, &block).await? };
         self.begun = if owed.is_empty() { Vec::new() } else { last_line(&block).to_vec() };
         self.owed = owed;
         Ok(appended)
     }
 
-    async fn append_block(&mut self, storage: &Storage, events: Option<&Events>, block: &[u8]) -> anyhow::Result<Appended> {
+    async fn append_block(
+        &mut self,
+        account: &Account,
+        events: Option<&Events>,
+        block: &[u8],
+    ) -> anyhow::Result<Appended> {
         let mut appended = Appended::default();
         let mut block = std::borrow::Cow::Borrowed(block);
         let mut unanswered = false;
@@ -91,10 +96,10 @@ impl ExportBlob {
         loop {
             let name = blob_name(self.time, self.number);
             let Some(position) = self.length else {
-                self.make(storage, events, &name, &mut appended).await?;
+                self.make(account, events, &name, &mut appended).await?;
                 continue;
             };
-            let reply = storage.append(&self.container, &name, &block, position).await;
+            let reply = account.append(&self.container, &name, &block, position).await;
             match (reply.status, reply.code.as_str()) {
                 (Some(201), _) => {
                     self.length = Some(position + length(&block));
@@ -102,7 +107,7 @@ impl ExportBlob {
                 }
                 (Some(412), _) => {
                     // Either the try before this one was written and its answer was lost, or someone else made the blob anew.
-                    let found = storage.head(&self.container, &name).await;
+                    let found = account.head(&self.container, &name).await;
                     if found.is_success() && found.length == position + length(&block) && unanswered {
                         self.length = Some(found.length);
                         return Ok(appended);
@@ -135,7 +140,7 @@ impl ExportBlob {
     /// Creates the blob, or finds it, and notes its length.
     async fn make(
         &mut self,
-        storage: &Storage,
+        account: &Account,
         events: Option<&Events>,
         name: &str,
         appended: &mut Appended,
@@ -143,7 +148,7 @@ impl ExportBlob {
         let started = tokio::time::Instant::now();
         let mut unanswered = false;
         loop {
-            let reply = storage.create(&self.container, name, &[], Kind::Append, true).await;
+            let reply = account.create(&self.container, name, &[], Kind::Append, true).await;
             let lost = matches!((reply.status, reply.code.as_str()), (Some(409), "BlobAlreadyExists"));
             if reply.is_success() || (lost && unanswered) {
                 appended.created += 1;
@@ -154,13 +159,13 @@ impl ExportBlob {
                 return Ok(());
             }
             if lost {
-                let found = storage.head(&self.container, name).await;
+                let found = account.head(&self.container, name).await;
                 if found.is_success() {
                     self.length = Some(found.length);
                     return Ok(());
                 }
             }
-            if reply.status == Some(404) && storage.ensure_container(&self.container).await.is_ok() {
+            if reply.status == Some(404) && account.ensure_container(&self.container).await.is_ok() {
                 continue;
             }
             if started.elapsed() > PATIENCE {

@@ -4,10 +4,10 @@
 //!
 //! Source: Microsoft, "Log Analytics workspace data export in Azure Monitor".
 
+mod account;
 mod blob;
 mod defects;
 mod event;
-mod storage;
 mod table;
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use fastrand::Rng;
-use sentinel_axiom::azure::Access;
+use sentinel_axiom::settings::Storage;
 use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -24,10 +24,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::content::Content;
 use crate::rows::RowSource;
 
+pub use account::{Account, Kind};
 pub use blob::{blob_name, container};
 pub use defects::Defects;
 pub use event::Delivery;
-pub use storage::{Kind, Storage};
 
 use blob::{Appended, ExportBlob};
 use event::Events;
@@ -37,9 +37,9 @@ use table::TableWriter;
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The account that is exported to.
-    pub access: Access,
+    pub access: Storage,
     /// Where BlobCreated events go: an account and a queue in it. `None` raises none.
-    pub queue: Option<(Access, String)>,
+    pub queue: Option<(Storage, String)>,
     /// How the events are delivered.
     pub delivery: Delivery,
     /// Seed of the rows and of everything that varies.
@@ -64,7 +64,7 @@ pub struct Options {
 
 impl Options {
     /// A calm export: 10,000 rows in the first three tables at full speed, half an hour of simulated time, nothing wrong.
-    pub fn new(access: Access) -> Self {
+    pub fn new(access: Storage) -> Self {
         Options {
             access,
             queue: None,
@@ -152,14 +152,14 @@ impl Writer {
     /// Creates the queue when it is missing, and starts to write; containers are created with their first blob.
     ///
     /// # Errors
-    /// Storage cannot be reached, or refuses.
+    /// Account cannot be reached, or refuses.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let storage = Storage::new(&options.access)?;
+        let account = Account::new(&options.access)?;
         let events = match &options.queue {
             Some((access, queue)) => {
-                let to = Storage::new(access)?;
+                let to = Account::new(access)?;
                 to.ensure_queue(queue).await?;
-                Some(Arc::new(Events::new(&storage, to, queue, options.delivery.clone(), options.seed)))
+                Some(Arc::new(Events::new(&account, to, queue, options.delivery.clone(), options.seed)))
             }
             None => None,
         };
@@ -170,7 +170,7 @@ impl Writer {
         let mut seeds = Rng::with_seed(options.seed);
         for (number, table) in (0..).zip(&options.tables) {
             let writer = TableWriter {
-                storage: storage.clone(),
+                account: account.clone(),
                 events: events.clone(),
                 written: Arc::clone(&written),
                 rows: RowSource::new(options.seed, table),
@@ -224,15 +224,15 @@ impl Writer {
 /// are missing, and raises the event of a new blob on `queue` of the same account. Gives the blob's name.
 ///
 /// # Errors
-/// Storage cannot be reached, or refuses.
+/// Account cannot be reached, or refuses.
 pub async fn append(
-    storage: &Storage,
+    account: &Account,
     queue: Option<&str>,
     table: &str,
     time: OffsetDateTime,
     lines: &[u8],
 ) -> anyhow::Result<String> {
-    let events = queue.map(|queue| Events::new(storage, storage.clone(), queue, Delivery::default(), 0));
-    ExportBlob::new(table, time).append(storage, events.as_ref(), lines, 0).await?;
+    let events = queue.map(|queue| Events::new(account, account.clone(), queue, Delivery::default(), 0));
+    ExportBlob::new(table, time).append(account, events.as_ref(), lines, 0).await?;
     Ok(blob_name(time, 0))
 }

@@ -8,10 +8,10 @@ use fastrand::Rng;
 use time::{Duration, OffsetDateTime};
 use tokio_util::sync::CancellationToken;
 
+use super::account::Account;
 use super::blob::ExportBlob;
 use super::defects::spoil;
 use super::event::Events;
-use super::storage::Storage;
 use super::{Options, TableWritten};
 use crate::content::Content;
 use crate::rows::RowSource;
@@ -19,7 +19,7 @@ use crate::rows::RowSource;
 /// What a table's task works with.
 pub(super) struct TableWriter {
     pub(super) options: Arc<Options>,
-    pub(super) storage: Storage,
+    pub(super) account: Account,
     pub(super) events: Option<Arc<Events>>,
     pub(super) written: Arc<Mutex<BTreeMap<String, TableWritten>>>,
     pub(super) rows: RowSource,
@@ -56,7 +56,7 @@ impl TableWriter {
             let block = self.block(&mut next, folder);
             let blob = blobs.entry(folder).or_insert_with(|| ExportBlob::new(self.rows.table(), instant(folder)));
             let hold = if self.rng.f64() < self.options.defects.cut { self.rng.usize(1..=block.last) } else { 0 };
-            let appended = blob.append(&self.storage, self.events.as_deref(), &block.bytes, hold).await?;
+            let appended = blob.append(&self.account, self.events.as_deref(), &block.bytes, hold).await?;
             self.update(|written| {
                 written.late_blocks += u64::from(late);
                 written.note(appended, &block.good, block.bytes.len());
@@ -64,7 +64,7 @@ impl TableWriter {
             });
         }
         for blob in blobs.values_mut().filter(|blob| blob.is_unfinished()) {
-            let appended = blob.append(&self.storage, self.events.as_deref(), &[], 0).await?;
+            let appended = blob.append(&self.account, self.events.as_deref(), &[], 0).await?;
             self.update(|written| written.note(appended, &Content::default(), 0));
         }
         Ok(())
@@ -82,7 +82,8 @@ impl TableWriter {
         let most = self.rng.usize(1..=self.options.block_bytes.max(1));
         let wanted = self.rng.usize(1..=most);
         let end: &[u8] = if self.rng.f64() < self.options.defects.crlf { b"\r\n" } else { b"\n" };
-        let mut block = Block { bytes: Vec::with_capacity(wanted + 8192), good: Content::default(), bad: Vec::new(), last: 0 };
+        let mut block =
+            Block { bytes: Vec::with_capacity(wanted + 8192), good: Content::default(), bad: Vec::new(), last: 0 };
         let mut row = Vec::with_capacity(8192);
         let mut add = |this: &mut Self, index: u64| {
             row.clear();

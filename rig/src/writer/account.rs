@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use azure_core::credentials::Secret;
+use azure_core::credentials;
 use azure_core::hmac::hmac_sha256;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, Method};
-use sentinel_axiom::azure::Access;
+use sentinel_axiom::secret::Secret;
+use sentinel_axiom::settings::Storage;
 use url::Url;
 
 const VERSION: &str = "2022-11-02";
@@ -42,31 +43,32 @@ impl Reply {
 
 /// Access to a storage account's blobs and queues. Clones share their connections.
 #[derive(Clone)]
-pub struct Storage {
+pub struct Account {
     http: Client,
     blob: Url,
     queue: Url,
 }
 
-impl Storage {
+impl Account {
     /// Prepares the calls; sends nothing yet.
     ///
     /// # Errors
     /// The account is to be reached by an Entra identity.
-    pub fn new(access: &Access) -> anyhow::Result<Self> {
+    pub fn new(access: &Storage) -> anyhow::Result<Self> {
         crate::install_tls();
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
-        let (blob, queue, sas) = match access {
-            Access::Emulator { blob, queue, account, key } => (blob, queue, signature(account, key)?),
-            Access::Sas { blob, queue, sas } => (blob, queue, sas.trim_start_matches('?').to_owned()),
-            Access::Identity { .. } => bail!("the writer needs an emulator's key or a shared access signature"),
+        let sas = match access {
+            Storage::Emulator { account, key, .. } => signature(account, key)?,
+            Storage::Sas { sas, .. } => sas.expose().to_owned(),
+            Storage::Identity { .. } => bail!("the writer needs an emulator's key or a shared access signature"),
         };
         let signed = |url: &Url| {
             let mut url = url.clone();
             url.set_query(Some(&sas));
             url
         };
-        Ok(Storage { http, blob: signed(blob), queue: signed(queue) })
+        let queue = access.queue().context("the account has no queue endpoint")?;
+        Ok(Account { http, blob: signed(access.blob()), queue: signed(queue) })
     }
 
     /// Writes a whole blob, creating the container when it is missing. No event is raised.
@@ -173,7 +175,9 @@ impl Storage {
         }
         let response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return Reply { code: format!("{:#}", anyhow::Error::from(error.without_url())), ..Reply::default() },
+            Err(error) => {
+                return Reply { code: format!("{:#}", anyhow::Error::from(error.without_url())), ..Reply::default() };
+            }
         };
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let reply = Reply {
@@ -206,10 +210,12 @@ fn with_query(mut url: Url, path: &[&str], query: &[(&str, &str)]) -> Url {
 }
 
 /// An account signature for everything that is done here, good for the life of any test. Source: Microsoft, "Create an account SAS".
-fn signature(account: &str, key: &str) -> anyhow::Result<String> {
-    let (permissions, services, types, expiry, protocol) = ("rwdlacup", "bq", "sco", "2099-01-01T00:00:00Z", "https,http");
+fn signature(account: &str, key: &Secret) -> anyhow::Result<String> {
+    let (permissions, services, types, expiry, protocol) =
+        ("rwdlacup", "bq", "sco", "2099-01-01T00:00:00Z", "https,http");
     let text = format!("{account}\n{permissions}\n{services}\n{types}\n\n{expiry}\n\n{protocol}\n{VERSION}\n\n");
-    let signature = hmac_sha256(&text, &Secret::new(key.to_owned())).context("sign with the account's key")?;
+    let signature = hmac_sha256(&text, &credentials::Secret::new(key.expose().to_owned()))
+        .context("sign with the account's key")?;
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     for (name, value) in [
         ("sv", VERSION),
