@@ -2,11 +2,28 @@
 //!
 //! The modules stand in the order of the flow: wake, source, lines, batch, axiom, settle. `ARCHITECTURE.md` has the picture.
 
+pub mod app;
+pub mod cli;
+pub mod commands;
+pub mod log;
+pub mod report;
 pub mod settings;
+pub mod stop;
+
 pub mod wake;
+
+pub mod ship;
+
+pub mod source;
 
 pub mod batch;
 pub mod lines;
+
+pub mod axiom;
+pub mod retry;
+
+pub mod refused;
+pub mod settle;
 
 pub mod azure;
 pub mod secret;

@@ -1,2 +1,90 @@
-//! The program.
-fn main() {}
+//! The program: start-up in order, then one command.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use sentinel_axiom::app::App;
+use sentinel_axiom::cli::{Cli, Command, RefusedCommand};
+use sentinel_axiom::commands::{refused, run, serve};
+use sentinel_axiom::report::chain;
+use sentinel_axiom::settings::{Platform, Settings};
+use sentinel_axiom::stop;
+
+/// Wrong settings: as `EX_USAGE` of sysexits.h.
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let platform = Platform::read(std::env::vars());
+    let Some(command) = Cli::parse().command(&platform) else {
+        <Cli as clap::CommandFactory>::command().print_help().ok();
+        return ExitCode::from(USAGE);
+    };
+    let settings = match Settings::read(std::env::vars()) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            sentinel_axiom::log::say(&problems.to_string());
+            return ExitCode::from(USAGE);
+        }
+    };
+    sentinel_axiom::log::start(settings.log_level);
+    rustls::crypto::ring::default_provider().install_default().expect("nothing else has chosen one before");
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed("start the runtime", &error),
+    };
+    runtime.block_on(start(command, settings, &platform))
+}
+
+async fn start(command: Command, settings: Settings, platform: &Platform) -> ExitCode {
+    if let Command::Serve { port } = command {
+        let port = port.or(platform.handler_port).unwrap_or(8080);
+        let listener = match serve::bind(port).await {
+            Ok(listener) => listener,
+            Err(error) => return failed("bind the handler's port", &error),
+        };
+        let app = match App::connect(settings, platform) {
+            Ok(app) => app,
+            Err(error) => return failed("start", &error),
+        };
+        if let Err(error) = serve::serve(app, listener, stop::when_asked_or_orphaned()).await {
+            return failed("serve", &error);
+        }
+        // The host never restarts a handler that ends with 0.
+        return ExitCode::FAILURE;
+    }
+    let app = match App::connect(settings, platform) {
+        Ok(app) => app,
+        Err(error) => return failed("start", &error),
+    };
+    match command {
+        Command::Serve { .. } => unreachable!("handled above"),
+        Command::Run { once } => match run::run(&app, once, &stop::when_asked()).await {
+            Ok(done) if once && done.failed > 0 => ExitCode::FAILURE,
+            Ok(_) => ExitCode::SUCCESS,
+            Err(error) => failed("run", &error),
+        },
+        Command::Refused(RefusedCommand::List { prefix, rows }) => {
+            match refused::list(&app, &prefix, rows, &mut std::io::stdout()).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failed("list refused rows", &*error),
+            }
+        }
+        Command::Refused(RefusedCommand::Replay { prefix, perhaps_delivered }) => {
+            match refused::replay(&app, &prefix, perhaps_delivered).await {
+                Ok(replayed) => {
+                    sentinel_axiom::log::say(&format!(
+                        "{} rows delivered, {} stay set aside",
+                        replayed.delivered, replayed.remain
+                    ));
+                    ExitCode::SUCCESS
+                }
+                Err(error) => failed("replay refused rows", &error),
+            }
+        }
+    }
+}
+
+fn failed(doing: &str, error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    tracing::error!(error = chain(error), "{doing} failed");
+    ExitCode::FAILURE
+}

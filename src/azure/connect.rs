@@ -7,7 +7,8 @@ use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
 use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport, UserAgentOptions};
 use azure_identity::{
-    DeveloperToolsCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
+    DeveloperToolsCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
+    WorkloadIdentityCredential,
 };
 use azure_storage_blob::{BlobServiceClient, BlobServiceClientOptions};
 use azure_storage_queue::{QueueServiceClient, QueueServiceClientOptions};
@@ -42,7 +43,9 @@ pub fn connect_blobs(access: &Storage, identity: Identity) -> Result<Blobs, Stor
 /// As [`connect_blobs`].
 pub fn connect_queue(access: &Storage, identity: Identity, name: &str) -> Result<Queue, StorageError> {
     let client = || -> azure_core::Result<_> {
-        let queue = access.queue().ok_or_else(|| azure_core::Error::with_message(ErrorKind::Other, "the setting names no queue endpoint"))?;
+        let queue = access
+            .queue()
+            .ok_or_else(|| azure_core::Error::with_message(ErrorKind::Other, "the setting names no queue endpoint"))?;
         let (url, credential, client_options) = prepare(access, queue, identity)?;
         let mut options = QueueServiceClientOptions { client_options, ..Default::default() };
         if matches!(access, Storage::Emulator { .. }) {
@@ -75,7 +78,9 @@ fn prepare(access: &Storage, url: &Url, identity: Identity) -> azure_core::Resul
     let mut url = url.clone();
     let mut credential = None;
     match access {
-        Storage::Emulator { account, key, .. } => options.per_try_policies.push(Arc::new(SharedKeyPolicy::new(account, key.expose()))),
+        Storage::Emulator { account, key, .. } => {
+            options.per_try_policies.push(Arc::new(SharedKeyPolicy::new(account, key.expose())))
+        }
         Storage::Sas { sas, .. } => url.set_query(Some(sas.expose())),
         Storage::Identity { client_id, .. } => credential = Some(self::credential(identity, client_id.clone())?),
     }
@@ -88,7 +93,10 @@ fn credential(identity: Identity, client_id: Option<String>) -> azure_core::Resu
     Ok(match identity {
         Identity::Managed => {
             let user_assigned_id = client_id.map(UserAssignedId::ClientId);
-            ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions { user_assigned_id, ..Default::default() }))?
+            ManagedIdentityCredential::new(Some(ManagedIdentityCredentialOptions {
+                user_assigned_id,
+                ..Default::default()
+            }))?
         }
         Identity::Workload => WorkloadIdentityCredential::new(None)?,
         Identity::Developer => DeveloperToolsCredential::new(None)?,

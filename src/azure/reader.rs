@@ -102,7 +102,7 @@ impl Reader {
         .into())
     }
 
-    async fn open(&self) -> Result<AsyncResponseBody, ReadError> {
+    async fn open(&mut self) -> Result<AsyncResponseBody, ReadError> {
         let to = self.end.min(self.at + WINDOW);
         let options = BlobClientDownloadOptions {
             range: Some((self.at..to).into()),

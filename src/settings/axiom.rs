@@ -162,7 +162,8 @@ fn read_map(reader: &mut Reader) -> BTreeMap<String, String> {
     const NAME: &str = "AXIOM_DATASET_MAP";
     let mut map = BTreeMap::new();
     for entry in reader.list(NAME) {
-        let (table, dataset) = entry.split_once('=').map_or(("", ""), |(table, dataset)| (table.trim(), dataset.trim()));
+        let (table, dataset) =
+            entry.split_once('=').map_or(("", ""), |(table, dataset)| (table.trim(), dataset.trim()));
         if !is_table(table) {
             reader.problem(NAME, format!("has the entry {}", quote(&entry)), "write Table=dataset,Table=dataset");
             continue;

@@ -77,6 +77,21 @@ pub enum ZstdLevel {
     Fixed(i32),
 }
 
+impl ZstdLevel {
+    /// The level for a blob of which so many bytes wait. Egress is the bill, not compute: little compresses hard, much fast, so that a backlog
+    /// drains.
+    #[must_use]
+    pub fn for_backlog(self, bytes: u64) -> i32 {
+        const MIB: u64 = 1 << 20;
+        match (self, bytes / MIB) {
+            (Self::Fixed(level), _) => level,
+            (Self::Auto, 0..32) => 6,
+            (Self::Auto, 32..256) => 3,
+            (Self::Auto, _) => 1,
+        }
+    }
+}
+
 impl Settings {
     /// Reads the settings from variables, such as those of the environment.
     ///
@@ -100,12 +115,12 @@ impl Settings {
         let after_delivery = r.choice("AFTER_DELIVERY", &after_delivery);
         let tables = TableFilter::read(r);
         let batch = read_batch(r);
-        let uploads = small(r, "UPLOADS", 64);
+        let uploads = r.count("UPLOADS", 1..=64);
         let zstd_level = read_zstd_level(r);
         // A minute is left for the last commit: at 30 minutes (`functionTimeout`) the host kills the program.
         let visit_deadline = r.seconds("VISIT_DEADLINE", 1..=1740);
         let run_every = r.seconds("RUN_EVERY", 1..=86_400);
-        let visits = small(r, "VISITS", 64);
+        let visits = r.count("VISITS", 1..=64);
         let log_level = read_log_level(r);
         Some(Self {
             axiom: axiom?,
@@ -113,22 +128,18 @@ impl Settings {
             host_storage: host_storage?,
             work_queue,
             refused_container,
-            settle_after,
+            settle_after: settle_after?,
             after_delivery: after_delivery?,
             tables,
-            batch,
-            uploads,
+            batch: batch?,
+            uploads: uploads?,
             zstd_level,
-            visit_deadline,
-            run_every,
-            visits,
+            visit_deadline: visit_deadline?,
+            run_every: run_every?,
+            visits: visits?,
             log_level: log_level?,
         })
     }
-}
-
-fn small(reader: &mut Reader, name: &str, most: u64) -> usize {
-    usize::try_from(reader.count(name, 1..=most)).expect("the ranges of counts fit any machine")
 }
 
 fn read_refused_container(reader: &mut Reader) -> String {
@@ -141,16 +152,17 @@ fn read_refused_container(reader: &mut Reader) -> String {
     container
 }
 
-fn read_batch(reader: &mut Reader) -> BatchLimits {
+fn read_batch(reader: &mut Reader) -> Option<BatchLimits> {
     const MIB: u64 = 1 << 20;
     let bytes = reader.bytes("BATCH_BYTES", 64 << 10..=64 * MIB);
     let row_bytes = reader.bytes("ROW_BYTES", 1 << 10..=64 * MIB);
-    if bytes < row_bytes {
-        let wrong = format!("is {bytes}, less than ROW_BYTES, which is {row_bytes}");
+    let rows = reader.count("BATCH_ROWS", 1..=10_000);
+    let limits = BatchLimits { bytes: bytes?, rows: rows?, row_bytes: row_bytes? };
+    if limits.bytes < limits.row_bytes {
+        let wrong = format!("is {}, less than ROW_BYTES, which is {}", limits.bytes, limits.row_bytes);
         reader.problem("BATCH_BYTES", wrong, "raise it, or lower ROW_BYTES: the largest row has to fit into a batch");
     }
-    let fit = |bytes| usize::try_from(bytes).expect("at most 64 MiB, which fits any machine");
-    BatchLimits { bytes: fit(bytes), rows: small(reader, "BATCH_ROWS", 10_000), row_bytes: fit(row_bytes) }
+    Some(limits)
 }
 
 fn read_zstd_level(reader: &mut Reader) -> ZstdLevel {

@@ -53,7 +53,11 @@ mod tests {
             assert_eq!(Platform::read(vars), Platform { handler_port, identity });
         };
         check(&[], None, Identity::Developer);
-        check(&[("FUNCTIONS_CUSTOMHANDLER_PORT", "7071"), ("IDENTITY_ENDPOINT", "http://x")], Some(7071), Identity::Managed);
+        check(
+            &[("FUNCTIONS_CUSTOMHANDLER_PORT", "7071"), ("IDENTITY_ENDPOINT", "http://x")],
+            Some(7071),
+            Identity::Managed,
+        );
         check(&[("FUNCTIONS_CUSTOMHANDLER_PORT", "x"), ("AZURE_FEDERATED_TOKEN_FILE", "/t")], None, Identity::Workload);
     }
 }

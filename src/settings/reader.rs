@@ -12,8 +12,8 @@ const COUNT: Units = &[("", 1)];
 const BYTES: Units = &[("", 1), ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20)];
 const SECONDS: Units = &[("", 1), ("s", 1), ("m", 60), ("h", 3600)];
 
-/// The variables, and what was found wrong with them so far. A method that meets a problem notes it and answers a value of the right type, which
-/// never leaves: [`Reader::finish`] fails when there is a problem.
+/// The variables, and what was found wrong with them so far. A method that meets a problem notes it and answers `None`, or a value that never
+/// leaves: [`Reader::finish`] fails when there is a problem.
 pub(super) struct Reader {
     vars: BTreeMap<String, String>,
     problems: Vec<Problem>,
@@ -57,7 +57,8 @@ impl Reader {
 
     /// The text of a setting of the table, or its default. A required setting that is absent is a problem.
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
-        let setting = SETTINGS.iter().find(|setting| setting.name == name).expect("only settings of the table are read");
+        let setting =
+            SETTINGS.iter().find(|setting| setting.name == name).expect("only settings of the table are read");
         if setting.required && !self.vars.contains_key(name) {
             self.problem(name, "is missing", format!("set it ({})", setting.doc));
         }
@@ -65,24 +66,24 @@ impl Reader {
     }
 
     /// A number of things.
-    pub(super) fn count(&mut self, name: &str, range: RangeInclusive<u64>) -> u64 {
-        self.number(name, &range, COUNT)
+    pub(super) fn count(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<usize> {
+        self.number(name, &range, COUNT).map(fit)
     }
 
     /// A number of bytes: `8388608` or `8MiB`.
-    pub(super) fn bytes(&mut self, name: &str, range: RangeInclusive<u64>) -> u64 {
-        self.number(name, &range, BYTES)
+    pub(super) fn bytes(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<usize> {
+        self.number(name, &range, BYTES).map(fit)
     }
 
     /// A time: `600`, `600s` or `10m`.
-    pub(super) fn seconds(&mut self, name: &str, range: RangeInclusive<u64>) -> Duration {
-        Duration::from_secs(self.number(name, &range, SECONDS))
+    pub(super) fn seconds(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<Duration> {
+        self.number(name, &range, SECONDS).map(Duration::from_secs)
     }
 
-    fn number(&mut self, name: &str, range: &RangeInclusive<u64>, units: Units) -> u64 {
-        let Some(text) = self.text(name) else { return *range.start() };
+    fn number(&mut self, name: &str, range: &RangeInclusive<u64>, units: Units) -> Option<u64> {
+        let text = self.text(name)?;
         let number = parse_number(&text, units);
-        if let Some(number) = number.filter(|number| range.contains(number)) {
+        if number.is_some_and(|number| range.contains(&number)) {
             return number;
         }
         let wrong = match number {
@@ -90,7 +91,7 @@ impl Reader {
             None => format!("is {}, not a number with a known unit", quote(&text)),
         };
         self.problem(name, wrong, format!("give {}", describe(name, range, units)));
-        *range.start()
+        None
     }
 
     /// A choice between two words or their usual synonyms.
@@ -128,6 +129,10 @@ impl Reader {
         }
         text
     }
+}
+
+fn fit(number: u64) -> usize {
+    usize::try_from(number).expect("every range of the settings ends below 4 GiB")
 }
 
 fn parse_number(text: &str, units: Units) -> Option<u64> {

@@ -78,14 +78,13 @@ pub(super) fn read(reader: &mut Reader, name: &str, needs_queue: bool) -> Option
         [None, None] => Some(reader.text(name)?),
         _ => reader.given(name),
     };
-    let storage = match text {
-        Some(text) => from_string(&text),
-        None => from_identity(identity, queue, client_id),
+    let (storage, queue_remedy) = match text {
+        Some(text) => (from_string(&text), "add QueueEndpoint to the string".to_owned()),
+        None => (from_identity(identity, queue, client_id), format!("set {name}__queueServiceUri")),
     };
-    let missing = "names no queue endpoint";
     match storage {
         Ok(storage) if needs_queue && storage.queue().is_none() => {
-            reader.problem(name, missing, format!("set {name}__queueServiceUri, or add QueueEndpoint to the string"));
+            reader.problem(name, "names no queue endpoint that can be used", queue_remedy);
             None
         }
         Ok(storage) => Some(storage),
@@ -141,8 +140,10 @@ fn from_string(text: &str) -> Result<Storage, Fault> {
         let queue = address(queue.or_else(|| Some(EMULATOR_QUEUE.into())), None, None, "queue")?;
         return emulator(blob, queue, EMULATOR_ACCOUNT.into(), EMULATOR_KEY.into());
     }
-    let blob = address(blob, account.as_deref(), suffix.as_deref(), "blob")?;
-    let queue = address(queue, account.as_deref(), suffix.as_deref(), "queue")?;
+    // Beside a blob endpoint that is given, the account's name says nothing about where the queues are.
+    let named = account.as_deref().filter(|_| blob.is_none());
+    let blob = address(blob, named, suffix.as_deref(), "blob")?;
+    let queue = address(queue, named, suffix.as_deref(), "queue")?;
     match (blob, sas, account, key) {
         (Some(blob), Some(sas), _, _) => {
             let queue = queue.or_else(|| sibling(&blob));
@@ -161,6 +162,7 @@ fn emulator(blob: Option<Url>, queue: Option<Url>, account: String, key: String)
         let remedy = "remove it, set NAME__accountName instead, and give the app's identity the role Storage Blob Data Contributor";
         return fault("holds an account key, which is accepted for Azurite on this machine only", remedy);
     }
+    // The key must not reach queues elsewhere either.
     let queue = queue.filter(is_loopback);
     Ok(Storage::Emulator { blob, queue, account, key: Secret::new(key) })
 }
@@ -203,7 +205,8 @@ mod tests {
     use super::*;
 
     fn read_from(vars: &[(&str, &str)]) -> Result<Storage, String> {
-        let mut reader = Reader::new(vars.iter().map(|(name, value)| (format!("EXPORT_STORAGE{name}"), (*value).to_owned())));
+        let mut reader =
+            Reader::new(vars.iter().map(|(name, value)| (format!("EXPORT_STORAGE{name}"), (*value).to_owned())));
         let storage = read(&mut reader, "EXPORT_STORAGE", false);
         reader.finish(storage).map_err(|problems| problems.to_string())
     }
@@ -229,11 +232,15 @@ mod tests {
 
     #[test]
     fn reads_the_emulator() {
-        let usual = "emulator devstoreaccount1 http://127.0.0.1:10000/devstoreaccount1 http://127.0.0.1:10001/devstoreaccount1";
+        let usual =
+            "emulator devstoreaccount1 http://127.0.0.1:10000/devstoreaccount1 http://127.0.0.1:10001/devstoreaccount1";
         check(&[("", "UseDevelopmentStorage=true")], Ok(usual));
         check(&[("", " usedevelopmentstorage=True; ")], Ok(usual));
         let moved = "UseDevelopmentStorage=true;BlobEndpoint=http://localhost:4/devstoreaccount1";
-        check(&[("", moved)], Ok("emulator devstoreaccount1 http://localhost:4/devstoreaccount1 http://127.0.0.1:10001/devstoreaccount1"));
+        check(
+            &[("", moved)],
+            Ok("emulator devstoreaccount1 http://localhost:4/devstoreaccount1 http://127.0.0.1:10001/devstoreaccount1"),
+        );
         let explicit = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=c2VjcmV0==;BlobEndpoint=http://127.0.0.1:1/a;QueueEndpoint=http://127.0.0.1:2/a;";
         check(&[("", explicit)], Ok("emulator a http://127.0.0.1:1/a http://127.0.0.1:2/a"));
         let Ok(Storage::Emulator { key, .. }) = read_from(&[("", explicit)]) else { panic!("is the emulator") };
@@ -243,10 +250,19 @@ mod tests {
     #[test]
     fn reads_a_shared_access_signature() {
         let sas = "BlobEndpoint=https://acct.blob.core.windows.net/;SharedAccessSignature=?sv=1&sig=s3%3D";
-        check(&[("", sas)], Ok("sas sv=1&sig=s3%3D https://acct.blob.core.windows.net/ https://acct.queue.core.windows.net/"));
+        check(
+            &[("", sas)],
+            Ok("sas sv=1&sig=s3%3D https://acct.blob.core.windows.net/ https://acct.queue.core.windows.net/"),
+        );
         let by_name = "AccountName=acct;EndpointSuffix=core.usgovcloudapi.net;SharedAccessSignature=sig=s3";
-        check(&[("", by_name)], Ok("sas sig=s3 https://acct.blob.core.usgovcloudapi.net/ https://acct.queue.core.usgovcloudapi.net/"));
-        check(&[("", "BlobEndpoint=http://127.0.0.1:1/a;SharedAccessSignature=sig=s3")], Ok("sas sig=s3 http://127.0.0.1:1/a -"));
+        check(
+            &[("", by_name)],
+            Ok("sas sig=s3 https://acct.blob.core.usgovcloudapi.net/ https://acct.queue.core.usgovcloudapi.net/"),
+        );
+        check(
+            &[("", "BlobEndpoint=http://127.0.0.1:1/a;SharedAccessSignature=sig=s3")],
+            Ok("sas sig=s3 http://127.0.0.1:1/a -"),
+        );
         check(&[("", "BlobEndpoint=http://acct.example;SharedAccessSignature=sig=s3")], Err("is not encrypted"));
         check(&[("", "SharedAccessSignature=sig=s3")], Err("not a connection string that can be used"));
         check(&[("", "BlobEndpoint=https://acct.blob.core.windows.net/?sig=s3")], Err("carries a query"));
@@ -256,22 +272,34 @@ mod tests {
     fn reads_an_identity() {
         let acct = "https://acct.blob.core.windows.net/ https://acct.queue.core.windows.net/";
         check(&[("__accountName", "acct")], Ok(&format!("identity system {acct}")));
-        check(&[("__accountName", "acct"), ("__clientId", "c1"), ("__credential", "managedidentity")], Ok(&format!("identity c1 {acct}")));
+        check(
+            &[("__accountName", "acct"), ("__clientId", "c1"), ("__credential", "managedidentity")],
+            Ok(&format!("identity c1 {acct}")),
+        );
         check(&[("__blobServiceUri", "https://acct.blob.core.windows.net")], Ok(&format!("identity system {acct}")));
         let both = [("__blobServiceUri", "https://logs.example"), ("__queueServiceUri", "https://queues.example")];
         check(&both, Ok("identity system https://logs.example/ https://queues.example/"));
         check(&[("__blobServiceUri", "http://127.0.0.1:1/a")], Err("identity with http"));
         check(&[("__accountName", "https://acct")], Err("has an account name that is none"));
-        check(&[("", "UseDevelopmentStorage=true"), ("__accountName", "acct")], Ok("emulator devstoreaccount1 http://127.0.0.1:10000/devstoreaccount1 http://127.0.0.1:10001/devstoreaccount1"));
+        check(
+            &[("", "UseDevelopmentStorage=true"), ("__accountName", "acct")],
+            Ok(
+                "emulator devstoreaccount1 http://127.0.0.1:10000/devstoreaccount1 http://127.0.0.1:10001/devstoreaccount1",
+            ),
+        );
     }
 
     #[test]
     fn refuses_the_key_of_a_real_account() {
-        let key = "DefaultEndpointsProtocol=https;AccountName=acct;AccountKey=c2VjcmV0==;EndpointSuffix=core.windows.net";
+        let key =
+            "DefaultEndpointsProtocol=https;AccountName=acct;AccountKey=c2VjcmV0==;EndpointSuffix=core.windows.net";
         check(&[("", key)], Err("set EXPORT_STORAGE__accountName instead"));
         let disguised = "AccountName=acct;AccountKey=c2VjcmV0==;BlobEndpoint=https://127.0.0.1.example.com";
         check(&[("", disguised)], Err("holds an account key"));
-        check(&[("", "UseDevelopmentStorage=true;BlobEndpoint=https://acct.blob.core.windows.net")], Err("holds an account key"));
+        check(
+            &[("", "UseDevelopmentStorage=true;BlobEndpoint=https://acct.blob.core.windows.net")],
+            Err("holds an account key"),
+        );
     }
 
     #[test]
@@ -282,5 +310,9 @@ mod tests {
         let mut reader = Reader::new([("X__blobServiceUri".to_owned(), "https://logs.example".to_owned())]);
         assert_eq!(read(&mut reader, "X", true), None);
         assert!(reader.finish(Some(())).unwrap_err().to_string().contains("set X__queueServiceUri"));
+        let only_blobs = "AccountName=a;AccountKey=c2VjcmV0==;BlobEndpoint=http://127.0.0.1:1/a";
+        let mut reader = Reader::new([("AzureWebJobsStorage".to_owned(), only_blobs.to_owned())]);
+        assert_eq!(read(&mut reader, "AzureWebJobsStorage", true), None);
+        assert!(reader.finish(Some(())).unwrap_err().to_string().contains("add QueueEndpoint to the string"));
     }
 }

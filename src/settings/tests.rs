@@ -43,7 +43,7 @@ fn defaults() {
     assert_eq!(settings.after_delivery, AfterDelivery::Delete);
     assert!(settings.tables.wants("signinlogs"));
     assert_eq!(settings.batch, BatchLimits { bytes: 8 << 20, rows: 10_000, row_bytes: 900_000 });
-    assert_eq!((settings.uploads, settings.run_visits, settings.zstd_level), (4, 4, ZstdLevel::Auto));
+    assert_eq!((settings.uploads, settings.visits, settings.zstd_level), (4, 8, ZstdLevel::Auto));
     assert_eq!((settings.visit_deadline, settings.run_every), (Duration::from_secs(1500), Duration::from_secs(30)));
     assert_eq!(settings.log_level, tracing::Level::INFO);
     assert!(!format!("{settings:?}").contains("s3cr3t"));
@@ -64,7 +64,8 @@ fn reads_what_is_given() {
         ("LOG_LEVEL", "Debug"),
         ("WORK_QUEUE", " q-1\n"),
     ]);
-    let map = [("signinlogs", "logins"), ("syslog", "sys")].map(|(table, dataset)| (table.to_owned(), dataset.to_owned()));
+    let map =
+        [("signinlogs", "logins"), ("syslog", "sys")].map(|(table, dataset)| (table.to_owned(), dataset.to_owned()));
     assert_eq!(settings.axiom.datasets, DatasetRule::PerTable { prefix: "sentinel-".into(), map: map.into() });
     assert!(!settings.axiom.create_datasets && !settings.axiom.provenance);
     assert_eq!(settings.settle_after, Duration::from_secs(600));
@@ -84,7 +85,8 @@ fn the_doors_of_axiom() {
     assert_eq!(edge(&[domain]), "https://eu-central-1.aws.edge.axiom.co/");
     assert_eq!(edge(&[("AXIOM_EDGE", "cloud.eu-central-1.aws")]), "https://eu-central-1.aws.edge.axiom.co/");
     assert_eq!(edge(&[domain, ("AXIOM_EDGE_URL", "http://127.0.0.1:9")]), "http://127.0.0.1:9/");
-    let personal = [("AXIOM_TOKEN", "xapt-s3cr3t"), ("AXIOM_ORG_ID", "my-org-1a2b"), ("AXIOM_URL", "http://localhost:9")];
+    let personal =
+        [("AXIOM_TOKEN", "xapt-s3cr3t"), ("AXIOM_ORG_ID", "my-org-1a2b"), ("AXIOM_URL", "http://localhost:9")];
     assert_eq!(edge(&personal), "central http://localhost:9/");
     let kind = check_fine(&personal).axiom.token_kind;
     assert_eq!(kind, TokenKind::Personal { org_id: "my-org-1a2b".into() });
@@ -132,7 +134,7 @@ fn problems_of_ranges_and_names() {
     check_problem(&[("SETTLE_AFTER", "0")], "1 to 172800 seconds");
     check_problem(&[("VISIT_DEADLINE", "30m")], "1 to 1740 seconds");
     check_problem(&[("RUN_EVERY", "often")], "RUN_EVERY");
-    check_problem(&[("RUN_VISITS", "65")], "RUN_VISITS");
+    check_problem(&[("VISITS", "65")], "VISITS");
     check_problem(&[("LOG_LEVEL", "loud")], "error, warn, info, debug, trace");
     check_problem(&[("AFTER_DELIVERY", "burn")], "delete, keep");
     check_problem(&[("TABLES", "Signin Logs")], "which is no table");
@@ -148,7 +150,12 @@ fn problems_of_names() {
     check_problem(&[("AXIOM_DATASETS", "x")], "did you mean AXIOM_DATASET?");
     check_problem(&[("axiom_url", "x")], "did you mean AXIOM_URL?");
     check_problem(&[("EXPORT_STORAGE__accountname", "x")], "did you mean EXPORT_STORAGE__accountName?");
-    check_fine(&[("AXIOM_SOMETHING_ELSE", "x"), ("PATH", "x"), ("BATCH_BITES", "x"), ("EXPORT_STORAGE__credential", "x")]);
+    check_fine(&[
+        ("AXIOM_SOMETHING_ELSE", "x"),
+        ("PATH", "x"),
+        ("BATCH_BITES", "x"),
+        ("EXPORT_STORAGE__credential", "x"),
+    ]);
 }
 
 #[test]

@@ -12,7 +12,9 @@ pub(super) fn check(reader: &mut Reader) {
         if !ours || known.contains(&name) {
             continue;
         }
-        if let Some(near) = known.iter().filter(|known| distance(known, &name) <= NEAR).min_by_key(|known| distance(known, &name)) {
+        if let Some(near) =
+            known.iter().filter(|known| distance(known, &name) <= NEAR).min_by_key(|known| distance(known, &name))
+        {
             reader.problem(&name, "is not a setting", format!("did you mean {near}?"));
         }
     }

@@ -8,10 +8,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 const BLOB_CREATED: &str = "Microsoft.Storage.BlobCreated";
-const VALIDATION: [&str; 2] = [
-    "Microsoft.EventGrid.SubscriptionValidationEvent",
-    "Microsoft.EventGrid.SubscriptionDeletedEvent",
-];
+const VALIDATION: [&str; 2] =
+    ["Microsoft.EventGrid.SubscriptionValidationEvent", "Microsoft.EventGrid.SubscriptionDeletedEvent"];
 
 /// The hint in an event of the Event Grid schema, in a CloudEvents 1.0 event ("Azure Blob Storage as an Event Grid source"), or in our own message.
 pub(super) fn to_hint(event: &Map<String, Value>, account: &Url) -> Result<Hint, Reject> {

@@ -76,8 +76,23 @@ fn parse_name(name: &str) -> Option<(OffsetDateTime, u32)> {
         return None;
     }
     let segments: Vec<&str> = name.split('/').collect();
-    let [root, subscriptions, s, groups, group, providers, provider, workspaces, w, year, month, day, hour, minute, file] =
-        segments[..]
+    let [
+        root,
+        subscriptions,
+        s,
+        groups,
+        group,
+        providers,
+        provider,
+        workspaces,
+        w,
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        file,
+    ] = segments[..]
     else {
         return None;
     };
@@ -205,11 +220,14 @@ mod tests {
     #[test]
     fn knows_the_containers() {
         let name = format!("{FOLDER}/PT05M.json");
-        let check = |container: &str, allowed| assert_eq!(ExportBlob::parse(container, &name).is_ok(), allowed, "{container}");
+        let check =
+            |container: &str, allowed| assert_eq!(ExportBlob::parse(container, &name).is_ok(), allowed, "{container}");
         check("am-mylog-cl", true);
         check(&format!("am-{}", "x".repeat(60)), true);
         check(&format!("am-{}", "x".repeat(61)), false);
-        for container in ["am-", "am", "", "refused", "am-Signin", "am-a_b", "am-..", "xam-a", "am-a/b", "am-a%20", "$logs"] {
+        for container in
+            ["am-", "am", "", "refused", "am-Signin", "am-a_b", "am-..", "xam-a", "am-a/b", "am-a%20", "$logs"]
+        {
             check(container, false);
         }
     }

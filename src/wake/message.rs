@@ -1,8 +1,8 @@
 //! Our own small message: what the sweep puts on the work queue.
 
+use super::Hint;
 use super::export_blob::ExportBlob;
 use super::reject::Reject;
-use super::Hint;
 use serde::{Deserialize, Serialize};
 
 /// A blob to look at, and from which byte on. Text on the queue: `{"container":"am-...","blob":"WorkspaceResourceId=...","offset":123}`.

@@ -33,6 +33,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+#[expect(clippy::disallowed_methods, reason = "this handler has no settings table")]
 fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
 }
@@ -63,9 +64,31 @@ async fn invoked(uri: Uri, headers: HeaderMap, body: String) -> Response {
     let command = command(&body).unwrap_or_else(|| setting("LAB"));
     let (command, argument) = command.split_once(' ').unwrap_or((&command, ""));
     if let Ok(millis) = argument.parse() {
+        let cut = Cut { armed: true };
         tokio::time::sleep(Duration::from_millis(millis)).await;
+        cut.disarm();
     }
     answer(command)
+}
+
+/// Leaves the file `cut` in the app root when the call's connection is closed before its time; stdout may be closed by then.
+struct Cut {
+    armed: bool,
+}
+
+impl Cut {
+    fn disarm(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Cut {
+    fn drop(&mut self) {
+        if self.armed {
+            let path = std::path::Path::new(&setting("FUNCTIONS_APP_ROOT_PATH")).join("cut");
+            std::fs::write(path, "").expect("the app root of a test can be written");
+        }
+    }
 }
 
 /// The command in `Data.event`: a JSON string literal inside a JSON string.

@@ -245,6 +245,7 @@ impl Supervisor {
     }
 
     /// Starts the process with the environment of a custom handler and nothing else of ours but what programs need to run at all.
+    #[expect(clippy::disallowed_methods, reason = "what is passed on is the rig's own environment, no setting")]
     fn spawn(&self) -> anyhow::Result<(Child, JoinSet<()>)> {
         let id = super::envelope::guid();
         let port = self.port.to_string();

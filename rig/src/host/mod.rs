@@ -177,6 +177,7 @@ impl Host {
                     poll_interval: options.poll_interval,
                     trouble: options.trouble.clone(),
                     dice: Mutex::new(fastrand::Rng::with_seed(options.trouble.seed)),
+                    copies: Mutex::default(),
                     caller,
                 };
                 if !is_disabled {

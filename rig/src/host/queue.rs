@@ -1,6 +1,7 @@
 //! Queue triggers: messages are taken off the real queue, leased, delivered, settled, as the storage extension does it
 //! (Azure/azure-sdk-for-net, `Microsoft.Azure.WebJobs.Extensions.Storage.Queues`: QueueListener, QueueProcessor).
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub(crate) struct Listener {
     pub(crate) poll_interval: Duration,
     pub(crate) trouble: Trouble,
     pub(crate) dice: Mutex<fastrand::Rng>,
+    /// Ids of our own copies, which are not copied again.
+    pub(crate) copies: Mutex<HashSet<String>>,
     pub(crate) caller: Arc<Caller>,
 }
 
@@ -106,8 +109,9 @@ impl Listener {
     fn fate(&self, message: &Held) -> Fate {
         let mut dice = self.dice.lock().expect("no holder of the lock panics");
         let hold = self.trouble.hold.mul_f64(dice.f64());
-        let duplicate = message.facts.dequeue_count == 1 && dice.f64() < self.trouble.duplicate;
-        let at_once = dice.bool();
+        let (chance, at_once) = (dice.f64(), dice.bool());
+        let is_copy = self.copies.lock().expect("no holder of the lock panics").contains(&message.id);
+        let duplicate = message.facts.dequeue_count == 1 && !is_copy && chance < self.trouble.duplicate;
         Fate { hold, copy_at_once: duplicate && at_once, copy_afterwards: duplicate && !at_once }
     }
 
@@ -176,7 +180,8 @@ impl Listener {
     }
 
     async fn copy(&self, message: &Held) -> anyhow::Result<()> {
-        send(&self.queue, &message.raw).await.context("duplicate")?;
+        let id = send(&self.queue, &message.raw).await.context("duplicate")?;
+        self.copies.lock().expect("no holder of the lock panics").insert(id);
         self.caller.record.stats().duplicated += 1;
         Ok(())
     }
@@ -204,15 +209,16 @@ impl Held {
     }
 }
 
-/// Puts a text on a queue as it is. It never expires, for a poisoned message is evidence.
-async fn send(queue: &Queue, raw: &str) -> anyhow::Result<()> {
+/// Puts a text on a queue as it is, and gives the new message's id. It never expires, for a poisoned message is evidence.
+async fn send(queue: &Queue, raw: &str) -> anyhow::Result<String> {
     let message = QueueMessage { message_text: Some(raw.to_owned()) };
     let options = QueueClientSendMessageOptions { message_time_to_live: Some(-1), ..Default::default() };
-    queue.client().send_message(message.try_into()?, Some(options)).await?;
-    Ok(())
+    let sent = queue.client().send_message(message.try_into()?, Some(options)).await?.into_model()?;
+    let id = sent.items.into_iter().flatten().find_map(|sent| sent.message_id);
+    id.context("the queue gave the message no id")
 }
 
 /// The service counts in whole seconds.
 fn whole_seconds(duration: Duration) -> i32 {
-    i32::try_from(duration.as_secs_f64().ceil() as i64).unwrap_or(i32::MAX)
+    i32::try_from(duration.as_millis().div_ceil(1000)).unwrap_or(i32::MAX)
 }

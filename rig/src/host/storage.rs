@@ -15,11 +15,11 @@ use crate::azurite::IDENTITY;
 /// # Errors
 /// When the string does not name the account, its key and both endpoints.
 pub(crate) fn connect(connection: &str, name: &str) -> anyhow::Result<Queue> {
-    Ok(connect_queue(&access(connection)?, IDENTITY, name)?)
+    Ok(connect_queue(&account(connection)?, IDENTITY, name)?)
 }
 
 /// Only strings with explicit endpoints, as the rig's own Azurite gives them. The words of an error never contain the string, for there is a key in it.
-fn access(connection: &str) -> anyhow::Result<Storage> {
+fn account(connection: &str) -> anyhow::Result<Storage> {
     let parts: HashMap<&str, &str> = connection.split(';').filter_map(|part| part.split_once('=')).collect();
     let part = |key: &str| parts.get(key).copied().with_context(|| format!("find {key} in the connection string"));
     let endpoint = |key: &str| Url::parse(part(key)?).with_context(|| format!("read {key} of the connection string"));
@@ -39,10 +39,9 @@ mod tests {
     fn a_connection_string_names_account_key_and_endpoints() {
         let string =
             "AccountName=a;AccountKey=a2V5==;BlobEndpoint=http://127.0.0.1:1/a;QueueEndpoint=http://127.0.0.1:2/a;";
-        let Storage::Emulator { queue, account, key, .. } = access(string).unwrap() else { panic!() };
-        let queue = queue.unwrap();
-        assert_eq!((queue.port(), account.as_str(), key.expose()), (Some(2), "a", "a2V5=="));
-        let error = access("AccountName=a;AccountKey=a2V5").unwrap_err().to_string();
+        let Storage::Emulator { queue, account: name, key, .. } = account(string).unwrap() else { panic!() };
+        assert_eq!((queue.unwrap().port(), name.as_str(), key.expose()), (Some(2), "a", "a2V5=="));
+        let error = account("AccountName=a;AccountKey=a2V5").unwrap_err().to_string();
         assert!(error.contains("BlobEndpoint") && !error.contains("a2V5"), "{error}");
     }
 }

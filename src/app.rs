@@ -1,0 +1,82 @@
+//! The parts of the program, connected from the settings.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use crate::axiom::{Axiom, ConnectError};
+use crate::azure::{self, Queue, StorageError};
+use crate::refused::RefusedRows;
+use crate::settings::{AfterDelivery, Platform, Settings};
+use crate::ship::Flow;
+use crate::source::plan::Policy;
+use crate::source::sweep::{self, Found};
+
+/// The running program.
+pub struct App {
+    /// The settings.
+    pub settings: Settings,
+    /// What a visit needs.
+    pub flow: Flow,
+    /// The queue that Event Grid and the sweep write to.
+    pub queue: Queue,
+    reported: Mutex<HashSet<String>>,
+}
+
+/// Strange names remembered so that each is reported once; beyond that nothing is reported any more.
+const REPORTED: usize = 10_000;
+
+/// The program cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Storage.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Axiom.
+    #[error(transparent)]
+    Axiom(#[from] ConnectError),
+}
+
+impl App {
+    /// Makes the clients. Sends nothing yet.
+    ///
+    /// # Errors
+    /// [`AppError`].
+    pub fn connect(settings: Settings, platform: &Platform) -> Result<Self, AppError> {
+        let host = azure::connect_blobs(&settings.host_storage, platform.identity)?;
+        let flow = Flow {
+            export: azure::connect_blobs(&settings.export, platform.identity)?,
+            refused: RefusedRows::new(host, &settings.refused_container),
+            axiom: Axiom::connect(settings.axiom.clone())?,
+            policy: Policy {
+                settle_after: i64::try_from(settings.settle_after.as_secs()).unwrap_or(i64::MAX),
+                delete: settings.after_delivery == AfterDelivery::Delete,
+            },
+            limits: settings.batch,
+            uploads: settings.uploads,
+            level: settings.zstd_level,
+        };
+        let queue = azure::connect_queue(&settings.host_storage, platform.identity, &settings.work_queue)?;
+        Ok(Self { settings, flow, queue, reported: Mutex::default() })
+    }
+
+    /// Lists the export containers for the `most` oldest blobs that have work, and reports what does not belong there, once.
+    ///
+    /// # Errors
+    /// The containers cannot be listed.
+    pub async fn sweep(&self, most: usize) -> Result<Found, StorageError> {
+        let found = sweep::sweep(&self.flow.export, &self.settings.tables, self.flow.policy, most).await?;
+        let mut reported = self.reported.lock().expect("nothing panics while it is held");
+        for name in &found.strange {
+            if reported.len() < REPORTED && reported.insert(name.clone()) {
+                tracing::warn!(
+                    blob = name,
+                    "this is not a blob of data export: it is left alone (use the export account for nothing else)"
+                );
+            }
+        }
+        for error in &found.failed {
+            tracing::error!(error = crate::report::chain(error), "a container cannot be listed");
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,227 @@
+//! The delivery of one batch: the answer table of `answer`, acted on.
+
+use bytes::Bytes;
+
+use super::answer::{Answer, Setback};
+use super::compress::Zstd;
+use super::labels::event_labels;
+use super::outcome::{Cause, Delivered, Stop, Tally, Undelivered};
+use super::piece::{Piece, bytes_of, cut, halves};
+use super::tries::Tries;
+use super::{Destination, Inner, advice};
+use crate::batch::{Batch, Refused, Row};
+
+/// Times that rows are sent again after a success that cannot be read. More would mostly make duplicates: the status says that they are in.
+const UNREADABLE: u32 = 3;
+
+/// Times that a dataset may be missing after it was created. Its creation takes a moment to reach every edge.
+const MISSING: u32 = 5;
+
+/// The smallest size that a 413 makes us remember, in bytes; below it batches are halved one by one.
+const SMALLEST_BODY: usize = 256 * 1024;
+
+/// The delivery of one batch.
+pub(super) struct Delivery<'a> {
+    axiom: &'a Inner,
+    to: &'a Destination,
+    level: i32,
+    tries: Tries<'a>,
+    rows: Vec<Row>,
+    tally: Tally,
+    refused: Vec<Refused>,
+    warning: Option<String>,
+    /// The rows that are sent next may be in Axiom already.
+    outcome_unknown: bool,
+    unreadable: u32,
+    missing: u32,
+}
+
+impl<'a> Delivery<'a> {
+    pub(super) fn new(axiom: &'a Inner, to: &'a Destination, level: i32, tries: Tries<'a>) -> Self {
+        Self {
+            axiom,
+            to,
+            level,
+            tries,
+            rows: Vec::new(),
+            tally: Tally::default(),
+            refused: Vec::new(),
+            warning: None,
+            outcome_unknown: false,
+            unreadable: 0,
+            missing: 0,
+        }
+    }
+
+    pub(super) async fn run(mut self, batch: Batch) -> Result<Delivered, Undelivered> {
+        let Batch { span, body, rows, refused } = batch;
+        (self.rows, self.refused, self.tally.body_bytes) = (rows, refused, body.len() as u64);
+        match self.send_all(body).await {
+            Ok(()) => Ok(Delivered::new(span, self.tally, self.refused, self.warning)),
+            Err(stop) => Err(stop.with(self.tally)),
+        }
+    }
+
+    /// Sends what is on the stack of pieces until nothing is left; a piece comes off it only when each of its rows is in Axiom or set aside.
+    async fn send_all(&mut self, body: Vec<u8>) -> Result<(), Stop> {
+        let parts = cut(&self.rows, self.axiom.largest_body());
+        let mut pieces = self.pack(body, 0, parts).await?;
+        while let Some(piece) = pieces.pop() {
+            self.tries.ready().await?;
+            match self.send(&piece).await {
+                Ok(Answer::Accepted { warning }) => self.accept(&piece, warning),
+                Ok(Answer::Partly { reason, took_none }) => self.set_aside(piece, &reason, !took_none).await?,
+                Ok(Answer::BadRows { reason }) => pieces.extend(self.divide(piece, &reason).await?),
+                Ok(Answer::TooLarge { reason }) => {
+                    let size = bytes_of(&self.rows, &piece.rows).len();
+                    self.axiom.remember_too_large(size, SMALLEST_BODY);
+                    pieces.extend(self.divide(piece, &reason).await?);
+                }
+                Ok(Answer::NoDataset { reason }) => {
+                    self.create_dataset(&reason).await?;
+                    pieces.push(piece);
+                }
+                Ok(Answer::Setback(setback)) => {
+                    self.wait_out(setback, |settings, dataset, status, reason| {
+                        advice::ingest_refused(settings, dataset, status, reason)
+                    })
+                    .await?;
+                    pieces.push(piece);
+                }
+                Err(error) => {
+                    // The request may have arrived, so its outcome is unknown, and that counts as not delivered: rather twice than never.
+                    self.outcome_unknown |= !error.is_connect();
+                    self.tries.rest(None, Cause::NoAnswer(error)).await?;
+                    pieces.push(piece);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, piece: &Piece) -> Result<Answer, reqwest::Error> {
+        let rows = piece.rows.len() as u64;
+        self.tally.requests += 1;
+        self.tally.wire_bytes += piece.wire.len() as u64;
+        if std::mem::take(&mut self.outcome_unknown) {
+            self.tally.repeats += 1;
+            self.tally.repeated_rows += rows;
+        }
+        let blob = self.to.blob.as_deref().filter(|_| self.axiom.settings.provenance);
+        let labels = blob.map(|blob| event_labels(blob, self.rows[piece.rows.start].source));
+        self.axiom.http.ingest(&self.to.dataset, labels.as_deref(), piece.wire.clone(), rows).await
+    }
+
+    fn accept(&mut self, piece: &Piece, warning: Option<String>) {
+        self.tally.rows += piece.rows.len() as u64;
+        self.warning = warning.or(self.warning.take());
+        self.axiom.storm.accepted(&self.to.dataset);
+        self.move_on();
+    }
+
+    /// Halves a piece that Axiom does not take. A single row is set aside, unless it looks as if no row at all were taken.
+    async fn divide(&mut self, piece: Piece, reason: &str) -> Result<Vec<Piece>, Stop> {
+        if piece.rows.len() > 1 {
+            let at = bytes_of(&self.rows, &piece.rows);
+            let body = Zstd::expand(piece.wire, at.len()).await?;
+            return Ok(self.pack(body, at.start, halves(&piece.rows)).await?);
+        }
+        if self.axiom.storm.refused(&self.to.dataset) && self.tally.rows == 0 {
+            return Err(Stop::Configuration(advice::every_row_refused(&self.to.dataset, reason)));
+        }
+        self.set_aside(piece, reason, false).await?;
+        Ok(Vec::new())
+    }
+
+    /// Hands over the rows of a piece as refused.
+    async fn set_aside(&mut self, piece: Piece, reason: &str, perhaps_delivered: bool) -> Result<(), Stop> {
+        let at = bytes_of(&self.rows, &piece.rows);
+        let body = Zstd::expand(piece.wire, at.len()).await?;
+        for index in piece.rows {
+            let row = bytes_of(&self.rows, &(index..index + 1));
+            self.refused.push(Refused {
+                source: self.rows[index].source,
+                row: body[row.start - at.start..row.end - at.start - 1].to_vec(),
+                reason: reason.to_owned(),
+                perhaps_delivered,
+            });
+        }
+        self.move_on();
+        Ok(())
+    }
+
+    /// Creates the missing dataset; afterwards the rows are sent once more at once, and from then on with growing waits.
+    async fn create_dataset(&mut self, reason: &str) -> Result<(), Stop> {
+        let dataset = &self.to.dataset;
+        self.missing += 1;
+        if !self.axiom.settings.create_datasets {
+            return Err(Stop::Configuration(advice::create_by_hand(dataset, reason)));
+        }
+        if self.missing > MISSING {
+            return Err(Stop::Configuration(advice::dataset_elsewhere(&self.axiom.settings, dataset, reason)));
+        }
+        let again = self.missing > 1;
+        match self.axiom.datasets.ensure(&self.axiom.http, dataset, again).await {
+            Ok(Ok(())) if again => {
+                self.tries.rest(None, Cause::Answered { status: 404, reason: reason.to_owned() }).await
+            }
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(setback)) => {
+                self.missing -= 1;
+                self.wait_out(setback, |_, dataset, status, reason| advice::creation_refused(dataset, status, reason))
+                    .await
+            }
+            Err(error) => {
+                self.missing -= 1;
+                self.tries.rest(None, Cause::NoAnswer(error)).await
+            }
+        }
+    }
+
+    /// Waits until a setback may be over.
+    async fn wait_out(
+        &mut self,
+        setback: Setback,
+        advice: fn(&super::AxiomSettings, &str, u16, &str) -> String,
+    ) -> Result<(), Stop> {
+        match setback {
+            Setback::Configuration { status, reason } => {
+                Err(Stop::Configuration(advice(&self.axiom.settings, &self.to.dataset, status, &reason)))
+            }
+            Setback::Limit { status, reason, wait } => self.tries.limited(wait, Cause::Answered { status, reason }),
+            Setback::Trouble { status, reason, wait, perhaps_taken } => {
+                self.outcome_unknown |= perhaps_taken;
+                self.tries.rest(wait, Cause::Answered { status, reason }).await
+            }
+            Setback::Unreadable { reason } => {
+                // Rather twice than never, here against all likelihood; hence only a few times.
+                self.outcome_unknown = true;
+                self.unreadable += 1;
+                match Cause::Unreadable(reason) {
+                    cause if self.unreadable > UNREADABLE => Err(self.tries.give_up(None, cause)),
+                    cause => self.tries.rest(None, cause).await,
+                }
+            }
+        }
+    }
+
+    fn move_on(&mut self) {
+        (self.outcome_unknown, self.unreadable, self.missing) = (false, 0, 0);
+        self.tries.progress();
+    }
+
+    /// Compresses parts of a body that starts at `base` of the batch's, and gives them as a stack: the first on top.
+    async fn pack(
+        &self,
+        body: Vec<u8>,
+        base: usize,
+        parts: Vec<std::ops::Range<usize>>,
+    ) -> std::io::Result<Vec<Piece>> {
+        let within = parts.iter().map(|part| {
+            let bytes = bytes_of(&self.rows, part);
+            bytes.start - base..bytes.end - base
+        });
+        let frames: Vec<Bytes> = self.axiom.zstd.compress(body, within.collect(), self.level).await?;
+        Ok(parts.into_iter().zip(frames).map(|(rows, wire)| Piece { rows, wire }).rev().collect())
+    }
+}

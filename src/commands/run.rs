@@ -1,0 +1,87 @@
+//! `run`: the sweep and the visits in one process, without the Functions host and without a queue.
+
+use futures::StreamExt as _;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::azure::StorageError;
+use crate::report;
+use crate::ship::{self, Until};
+
+/// Blobs that one sweep hands to visits at most; the next sweep finds the rest.
+const SWEEP_MOST: usize = 10_000;
+
+/// What a run did.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Done {
+    /// Visits made.
+    pub visits: u64,
+    /// Visits that failed; their blobs stay.
+    pub failed: u64,
+    /// Rows that Axiom has acknowledged.
+    pub rows: u64,
+    /// Rows set aside.
+    pub set_aside: u64,
+}
+
+/// Sweeps and ships until `stop` is cancelled, or once.
+///
+/// # Errors
+/// With `once`, the containers cannot be listed. Without, that is logged and tried again after the pause.
+pub async fn run(app: &App, once: bool, stop: &CancellationToken) -> Result<Done, StorageError> {
+    let mut total = Done::default();
+    loop {
+        match round(app, stop).await {
+            Ok(done) => total.add(done),
+            Err(error) if once => return Err(error),
+            Err(error) => tracing::error!(error = report::chain(&error), "the sweep failed and is tried again"),
+        }
+        if once || stop.is_cancelled() {
+            return Ok(total);
+        }
+        let pause = app.flow.axiom.paused().unwrap_or_default().max(app.settings.run_every);
+        tokio::select! {
+            () = stop.cancelled() => return Ok(total),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+async fn round(app: &App, stop: &CancellationToken) -> Result<Done, StorageError> {
+    let found = app.sweep(SWEEP_MOST).await?;
+    let (blobs, waiting, bytes) = (found.blobs, found.waiting, found.waiting_bytes);
+    let mut done = Done::default();
+    let visits = futures::stream::iter(found.work)
+        .take_until(stop.cancelled())
+        .map(|work| async move {
+            let until = Until { deadline: Instant::now() + app.settings.visit_deadline, stop: stop.clone() };
+            ship::visit(&app.flow, &work.blob, &until).await
+        })
+        .buffer_unordered(app.settings.visits);
+    let mut visits = std::pin::pin!(visits);
+    while let Some(visit) = visits.next().await {
+        let failed = matches!(visit.outcome(), Some(Err(_)));
+        done.add(Done { visits: 1, failed: failed.into(), rows: visit.rows(), set_aside: visit.set_aside() });
+    }
+    tracing::info!(
+        blobs,
+        waiting,
+        bytes,
+        visits = done.visits,
+        failed = done.failed,
+        rows = done.rows,
+        set_aside = done.set_aside,
+        "round"
+    );
+    Ok(done)
+}
+
+impl Done {
+    fn add(&mut self, more: Self) {
+        self.visits += more.visits;
+        self.failed += more.failed;
+        self.rows += more.rows;
+        self.set_aside += more.set_aside;
+    }
+}

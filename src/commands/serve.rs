@@ -1,0 +1,196 @@
+//! `serve`: the custom handler that the Functions host starts and drives over HTTP.
+//!
+//! The contract (measured on the real host): answer `GET /` at once, always; answer every invocation with a JSON object and its content
+//! type (an empty 2xx hangs the host until its timeout kills us); log to stdout; never exit 0; end when the host is gone.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use futures::StreamExt as _;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::report::{self, Visit};
+use crate::ship::{self, Until};
+use crate::wake::{Answer, BlobWake, ExportBlob, SmallMessage, Wake, WakeError};
+
+/// Largest invocation, in bytes. A queue message has 64 KiB at most.
+const BODY: usize = 16 * 1024 * 1024;
+
+/// The host gives a message up after so many deliveries (`maxDequeueCount` in `host.json`). The last one is answered as done: the sweep finds the
+/// blob again, and the poison queue is left to messages that make no sense.
+const DELIVERIES: u32 = 5;
+
+/// Messages on the queue from which on a sweep adds none.
+const QUEUE_LONG: u64 = 64;
+
+/// Messages that one sweep adds at most.
+const SWEEP_MOST: usize = 512;
+
+/// Sends to the queue at the same time.
+const SENDS: usize = 16;
+
+/// How long visits get to finish what is in flight when the process must end.
+const LAST_COMMITS: Duration = Duration::from_secs(8);
+
+struct Handler {
+    app: App,
+    visits: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+/// Binds the handler's address. Comes before everything that may take time: the host asks every 25 ms whether we are there.
+///
+/// # Errors
+/// The port is taken.
+pub async fn bind(port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
+}
+
+/// Serves until `stop` is cancelled, then lets visits commit what is in flight.
+///
+/// # Errors
+/// The listener fails.
+pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+    let permits = app.settings.visits;
+    let handler = Arc::new(Handler { app, visits: Arc::new(Semaphore::new(permits)), stop: stop.clone() });
+    let router = Router::new()
+        .route(
+            "/",
+            get(|| async {
+                json(StatusCode::OK, format!("{{\"status\":\"ok\",\"version\":\"{}\"}}", env!("CARGO_PKG_VERSION")))
+            }),
+        )
+        .route("/{function}", post(invoke))
+        .fallback(|| async { fail(StatusCode::NOT_FOUND, "there is only GET / and POST /<function>") })
+        .layer(DefaultBodyLimit::max(BODY))
+        .with_state(handler.clone());
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %listener.local_addr()?, "serving");
+    tokio::select! {
+        served = axum::serve(listener, router).into_future() => served?,
+        () = stop.cancelled() => {}
+    }
+    // The host waits for nobody: what is acknowledged by now is committed, the rest comes again.
+    let all = u32::try_from(permits).unwrap_or(u32::MAX);
+    tokio::time::timeout(LAST_COMMITS, handler.visits.acquire_many(all)).await.ok();
+    Ok(())
+}
+
+async fn invoke(State(handler): State<Arc<Handler>>, Path(function): Path<String>, body: Bytes) -> Response {
+    match Wake::parse(&function, &body, &handler.app.flow.export.endpoint()) {
+        Ok(Wake::Blobs(wake)) => blobs(&handler, wake).await,
+        Ok(Wake::Sweep) => sweep(&handler).await,
+        Err(error) => {
+            tracing::error!(error = report::chain(&error), "an invocation makes no sense");
+            let status = if matches!(error, WakeError::UnknownFunction(_)) {
+                StatusCode::NOT_FOUND
+            } else {
+                StatusCode::BAD_REQUEST
+            };
+            fail(status, &report::chain(&error))
+        }
+    }
+}
+
+async fn blobs(handler: &Arc<Handler>, wake: BlobWake) -> Response {
+    let mut logs = Vec::new();
+    for ignored in &wake.ignored {
+        tracing::warn!(what = ignored.what, why = %ignored.why, "a part of a message is not followed");
+        logs.push(format!("not followed: {} ({})", ignored.what, ignored.why));
+    }
+    // Dropped with the request: when the host closes the connection, nobody waits any more, and the visits end at their next commit.
+    let stop = handler.stop.child_token();
+    let _guard = stop.clone().drop_guard();
+    let until = Until { deadline: Instant::now() + handler.app.settings.visit_deadline, stop };
+    let mut visits = Vec::new();
+    for hint in wake.hints {
+        if handler.app.settings.tables.wants(hint.blob.table()) {
+            visits.push(visit(handler.clone(), hint.blob, until.clone()));
+        } else {
+            logs.push(format!("{}: this table is not wanted (TABLES, TABLES_EXCEPT)", hint.blob));
+        }
+    }
+    let mut failed = false;
+    for outcome in futures::future::join_all(visits).await {
+        failed |= outcome.is_err();
+        logs.push(outcome.unwrap_or_else(|text| text));
+    }
+    if failed && wake.dequeue_count.unwrap_or(1) < DELIVERIES {
+        return fail(StatusCode::SERVICE_UNAVAILABLE, &logs.join("; "));
+    }
+    json(StatusCode::OK, Answer::new(logs).to_json())
+}
+
+/// One visit in a task of its own: a panic ends it alone.
+async fn visit(handler: Arc<Handler>, blob: ExportBlob, until: Until) -> Result<String, String> {
+    let Ok(Ok(permit)) = tokio::time::timeout_at(until.deadline, handler.visits.clone().acquire_owned()).await else {
+        return Err(format!("{blob}: no visit came free before the deadline"));
+    };
+    let name = blob.to_string();
+    let task = tokio::spawn(async move {
+        let _permit = permit;
+        ship::visit(&handler.app.flow, &blob, &until).await
+    });
+    let visit: Visit = task.await.map_err(|error| {
+        tracing::error!(blob = name, error = %error, "a visit broke down");
+        format!("{name}: the visit broke down")
+    })?;
+    match visit.outcome() {
+        Some(Err(_)) => Err(visit.summary()),
+        _ => Ok(visit.summary()),
+    }
+}
+
+async fn sweep(handler: &Handler) -> Response {
+    match sweep_to_queue(&handler.app).await {
+        Ok(said) => {
+            tracing::info!("sweep: {said}");
+            json(StatusCode::OK, Answer::new([said]).to_json())
+        }
+        Err(error) => {
+            let said = report::chain(&*error);
+            tracing::error!(error = said, "the sweep failed");
+            fail(StatusCode::SERVICE_UNAVAILABLE, &said)
+        }
+    }
+}
+
+async fn sweep_to_queue(app: &App) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    if let Some(wait) = app.flow.axiom.paused() {
+        return Ok(format!("Axiom asked for a pause of {} s: nothing added", wait.as_secs()));
+    }
+    let length = app.queue.length().await?;
+    if length >= QUEUE_LONG {
+        return Ok(format!("{length} messages still wait: nothing added"));
+    }
+    let found = app.sweep(SWEEP_MOST).await?;
+    let added = found.work.len();
+    let mut sends = futures::stream::iter(found.work)
+        .map(|work| async move { app.queue.send(&SmallMessage::new(&work.blob, work.offset).to_json()).await })
+        .buffered(SENDS);
+    while let Some(sent) = sends.next().await {
+        sent?;
+    }
+    Ok(format!(
+        "{} blobs, {} with work ({} bytes), {added} messages added",
+        found.blobs, found.waiting, found.waiting_bytes
+    ))
+}
+
+fn json(status: StatusCode, body: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+fn fail(status: StatusCode, why: &str) -> Response {
+    json(status, serde_json::json!({ "error": why }).to_string())
+}

@@ -1,0 +1,44 @@
+//! When to end.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Cancelled by SIGTERM or SIGINT.
+#[must_use]
+pub fn when_asked() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+        if let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::info!("asked to end: what is in flight is finished or released");
+            asked.cancel();
+        }
+    });
+    stop
+}
+
+/// Cancelled also when the parent process is gone: a Functions host that is stopped in the middle of a call neither kills nor signals its
+/// handler, and an orphan would hold the port.
+#[must_use]
+pub fn when_asked_or_orphaned() -> CancellationToken {
+    let stop = when_asked();
+    let parent = std::os::unix::process::parent_id();
+    let orphaned = stop.clone();
+    tokio::spawn(async move {
+        while !orphaned.is_cancelled() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if std::os::unix::process::parent_id() != parent {
+                tracing::warn!("the host is gone: ending");
+                orphaned.cancel();
+            }
+        }
+    });
+    stop
+}
