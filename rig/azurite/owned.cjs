@@ -1,3 +1,9 @@
 // Azurite that ends with its owner: the owner holds the other end of stdin, and when it goes, however it goes, stdin ends.
-process.stdin.on("end", () => process.exit(0)).on("error", () => process.exit(0)).resume();
+const fs = require("fs");
+const location = process.argv[process.argv.indexOf("--location") + 1];
+function end() {
+  fs.rmSync(location, { recursive: true, force: true });
+  process.exit(0);
+}
+process.stdin.on("end", end).on("error", end).resume();
 require("azurite/dist/src/azurite.js");

@@ -1,14 +1,15 @@
 //! The storage emulator Azurite, pinned, fetched when missing, on free ports, ended with its owner.
 
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use sentinel_axiom::secret::Secret;
 use sentinel_axiom::settings::{Identity, Storage};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::sync::{OnceCell, oneshot};
 use url::Url;
 
 /// The emulator's well-known account. Source: Microsoft, "Use the Azurite emulator".
@@ -18,12 +19,23 @@ const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6t
 /// The emulator has a key; nobody signs in.
 pub const IDENTITY: Identity = Identity::Developer;
 
-/// A running Azurite. Ends when dropped, and also when its owner is killed.
+/// Accounts beside the well-known one, so that tests can share an emulator without seeing each other.
+const ACCOUNTS: usize = 200;
+
+/// A running Azurite. Ends when dropped, and also when its owner is killed: it watches its end of our pipe.
 pub struct Azurite {
     child: Child,
-    folder: PathBuf,
     blob_port: u16,
     queue_port: u16,
+    taken: AtomicUsize,
+}
+
+/// One account of an emulator.
+#[derive(Debug, Clone)]
+pub struct Account {
+    name: String,
+    blob: Url,
+    queue: Url,
 }
 
 impl Azurite {
@@ -34,6 +46,10 @@ impl Azurite {
     pub async fn start() -> anyhow::Result<Self> {
         let program = crate::npm::install("azurite").await?;
         let folder = std::env::temp_dir().join(format!("azurite-{}-{:x}", std::process::id(), fastrand::u64(..)));
+        let accounts = (0..ACCOUNTS).fold(format!("{ACCOUNT}:{KEY}"), |mut text, number| {
+            write!(text, ";{}:{KEY}", test_account(number)).expect("a String takes any text");
+            text
+        });
         let mut child = Command::new("node")
             .arg(program.join("owned.cjs"))
             .args([
@@ -48,82 +64,135 @@ impl Azurite {
                 "--location",
             ])
             .arg(&folder)
+            .env("AZURITE_ACCOUNTS", accounts)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
-            .kill_on_drop(true)
             .spawn()
             .context("start node (Node 20 or newer must be installed)")?;
-        let mut output = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-        let ports = tokio::time::timeout(Duration::from_secs(60), read_ports(&mut output))
+        let output = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let (up, ports) = oneshot::channel();
+        // A thread of its own, and not a task: the runtime of the test that starts a shared emulator ends before the emulator does, and an
+        // access log that nobody reads would fill the pipe and stop it.
+        std::thread::spawn(move || read_output(output, up));
+        let ports = tokio::time::timeout(Duration::from_secs(60), ports)
             .await
             .context("Azurite did not come up within 60 s")??;
-        // The access log would fill the pipe and stop Azurite.
-        tokio::spawn(async move { while let Ok(Some(_)) = output.next_line().await {} });
-        Ok(Self { child, folder, blob_port: ports.0, queue_port: ports.1 })
+        let (blob_port, queue_port) = ports?;
+        Ok(Self { child, blob_port, queue_port, taken: AtomicUsize::new(0) })
+    }
+
+    /// The emulator that all tests of this process share; each takes an account of its own.
+    ///
+    /// # Errors
+    /// As [`Azurite::start`].
+    pub async fn shared() -> anyhow::Result<&'static Self> {
+        static SHARED: OnceCell<Azurite> = OnceCell::const_new();
+        SHARED.get_or_try_init(Self::start).await
+    }
+
+    /// The well-known account.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        self.named(ACCOUNT)
+    }
+
+    /// An empty account that nobody else has.
+    ///
+    /// # Panics
+    /// More accounts are wanted than one emulator has.
+    #[must_use]
+    pub fn new_account(&self) -> Account {
+        let number = self.taken.fetch_add(1, Ordering::Relaxed);
+        assert!(number < ACCOUNTS, "raise ACCOUNTS");
+        self.named(&test_account(number))
+    }
+
+    /// The process id, to look at its memory.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn named(&self, name: &str) -> Account {
+        let url = |port: u16| {
+            Url::parse(&format!("http://127.0.0.1:{port}/{name}")).expect("a host and a port make an address")
+        };
+        Account { name: name.to_owned(), blob: url(self.blob_port), queue: url(self.queue_port) }
+    }
+}
+
+impl Drop for Azurite {
+    fn drop(&mut self) {
+        // It removes its folder and ends when stdin does.
+        drop(self.child.stdin.take());
+        self.child.wait().ok();
+    }
+}
+
+impl Account {
+    /// The well-known account on the emulator's usual ports: what `UseDevelopmentStorage=true` means.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self::at(ACCOUNT, 10_000, 10_001)
+    }
+
+    fn at(name: &str, blob_port: u16, queue_port: u16) -> Self {
+        let url = |port: u16| {
+            Url::parse(&format!("http://127.0.0.1:{port}/{name}")).expect("a host and a port make an address")
+        };
+        Self { name: name.to_owned(), blob: url(blob_port), queue: url(queue_port) }
+    }
+
+    /// The same account behind other endpoints, such as a proxy's: their hosts and ports are taken, the path stays.
+    #[must_use]
+    pub fn behind(&self, blob: &Url, queue: &Url) -> Self {
+        let url = |at: &Url| at.join(&format!("/{}", self.name)).expect("a name is a path");
+        Self { name: self.name.clone(), blob: url(blob), queue: url(queue) }
     }
 
     /// The blob endpoint, the account's name in its path.
     #[must_use]
-    pub fn blob_url(&self) -> Url {
-        endpoint(self.blob_port)
+    pub fn blob_url(&self) -> &Url {
+        &self.blob
     }
 
     /// The queue endpoint, the account's name in its path.
     #[must_use]
-    pub fn queue_url(&self) -> Url {
-        endpoint(self.queue_port)
+    pub fn queue_url(&self) -> &Url {
+        &self.queue
     }
 
     /// The connection string, as a Functions setting takes it.
     #[must_use]
     pub fn connection_string(&self) -> String {
-        connection_string(&self.blob_url(), &self.queue_url())
+        let Self { name, blob, queue } = self;
+        format!(
+            "DefaultEndpointsProtocol=http;AccountName={name};AccountKey={KEY};BlobEndpoint={blob};QueueEndpoint={queue};"
+        )
     }
 
     /// The same for our own clients, which take it with [`IDENTITY`].
     #[must_use]
     pub fn access(&self) -> Storage {
-        access(self.blob_url(), self.queue_url())
-    }
-
-    /// The process id, to look at its memory or to end it on purpose.
-    #[must_use]
-    pub fn pid(&self) -> Option<u32> {
-        self.child.id()
+        let Self { name, blob, queue } = self.clone();
+        Storage::Emulator { blob, queue: Some(queue), account: name, key: Secret::new(KEY) }
     }
 }
 
-/// A connection string for the emulator's account behind other endpoints, such as a proxy's.
-#[must_use]
-pub fn connection_string(blob: &Url, queue: &Url) -> String {
-    format!(
-        "DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={blob};QueueEndpoint={queue};"
-    )
+fn test_account(number: usize) -> String {
+    format!("test{number:03}")
 }
 
-/// Access to the emulator's account behind other endpoints, such as a proxy's.
-#[must_use]
-pub fn access(blob: Url, queue: Url) -> Storage {
-    Storage::Emulator { blob, queue: Some(queue), account: ACCOUNT.into(), key: Secret::new(KEY) }
+fn read_output(output: BufReader<std::process::ChildStdout>, up: oneshot::Sender<anyhow::Result<(u16, u16)>>) {
+    let mut lines = output.lines().map_while(Result::ok);
+    up.send(read_ports(&mut lines)).ok();
+    lines.for_each(drop);
 }
 
-impl Drop for Azurite {
-    fn drop(&mut self) {
-        self.child.start_kill().ok();
-        std::fs::remove_dir_all(&self.folder).ok();
-    }
-}
-
-fn endpoint(port: u16) -> Url {
-    Url::parse(&format!("http://127.0.0.1:{port}/{ACCOUNT}")).expect("a host and a port make an address")
-}
-
-async fn read_ports(
-    output: &mut tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
-) -> anyhow::Result<(u16, u16)> {
+fn read_ports(lines: &mut impl Iterator<Item = String>) -> anyhow::Result<(u16, u16)> {
     let (mut blob, mut queue, mut said) = (None, None, String::new());
-    while let Some(line) = output.next_line().await? {
+    for line in lines {
         if let Some((service, address)) = line.split_once(" service is successfully listening at ") {
             let port = Url::parse(address)?.port();
             match service {

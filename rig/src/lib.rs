@@ -3,6 +3,8 @@
 pub mod axiom;
 pub mod azurite;
 pub mod content;
+pub mod demo;
+pub mod handler;
 pub mod host;
 pub mod npm;
 pub mod rows;
@@ -10,5 +12,6 @@ pub mod writer;
 
 /// Chooses the TLS implementation, once for the process; call it before the first HTTP client is built.
 pub fn install_tls() {
-    rustls::crypto::ring::default_provider().install_default().ok();
+    // An error says only that one is chosen already.
+    drop(rustls::crypto::ring::default_provider().install_default());
 }

@@ -9,8 +9,8 @@ use sentinel_axiom::azure::{Outcome, connect_blobs, connect_queue};
 #[tokio::test]
 async fn every_operation_of_the_door_works_against_azurite() -> anyhow::Result<()> {
     rig::install_tls();
-    let azurite = Azurite::start().await?;
-    let blobs = connect_blobs(&azurite.access(), IDENTITY)?;
+    let account = Azurite::shared().await?.new_account();
+    let blobs = connect_blobs(&account.access(), IDENTITY)?;
     assert!(blobs.properties("am-x", "none").await?.is_none());
     blobs.put("am-x", "a/b c%20é/PT05M.json", "0123456789".into()).await?;
     let seen = blobs.properties("am-x", "a/b c%20é/PT05M.json").await?.expect("it was just written");
@@ -41,7 +41,7 @@ async fn every_operation_of_the_door_works_against_azurite() -> anyhow::Result<(
     assert_eq!(blobs.delete("am-x", "a/b c%20é/PT05M.json", &newer).await?, Outcome::Done(None));
     assert!(blobs.properties("am-x", "a/b c%20é/PT05M.json").await?.is_none());
 
-    let queue = connect_queue(&azurite.access(), IDENTITY, "work")?;
+    let queue = connect_queue(&account.access(), IDENTITY, "work")?;
     queue.ensure().await?;
     queue.ensure().await?;
     queue.send("{\"a\":\"é\"}").await?;

@@ -8,9 +8,9 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures::TryStreamExt as _;
-use rig::azurite::{self, Azurite, IDENTITY};
+use rig::azurite::{Azurite, IDENTITY};
 use rig::content::Content;
-use rig::writer::{self, Account, Defects, Delivery, Options, Writer, Written};
+use rig::writer::{self, Defects, Delivery, Options, RestStorage, Writer, Written};
 use sentinel_axiom::azure::{connect_blobs, connect_queue};
 use sentinel_axiom::settings::Storage;
 use serde_json::{Map, Value};
@@ -67,7 +67,7 @@ fn rough(access: Storage, seed: u64) -> Options {
 
 #[tokio::test]
 async fn what_is_written_is_there_and_each_blob_raised_one_event() -> anyhow::Result<()> {
-    let azurite = Azurite::start().await?;
+    let azurite = Azurite::shared().await?.new_account();
     let options = Options { queue: Some((azurite.access(), QUEUE.into())), ..rough(azurite.access(), 5) };
     let written = Writer::start(options).await?.finish().await?;
     assert_eq!(found(&azurite.access()).await?, expected(&written));
@@ -81,7 +81,7 @@ async fn what_is_written_is_there_and_each_blob_raised_one_event() -> anyhow::Re
 
 #[tokio::test]
 async fn events_are_lost_and_repeated_as_asked() -> anyhow::Result<()> {
-    let azurite = Azurite::start().await?;
+    let azurite = Azurite::shared().await?.new_account();
     let count = async |queue: &str, delivery| {
         let options = Options {
             queue: Some((azurite.access(), queue.into())),
@@ -103,8 +103,8 @@ async fn events_are_lost_and_repeated_as_asked() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_deleted_blob_is_made_anew_with_a_new_event() -> anyhow::Result<()> {
-    let azurite = Azurite::start().await?;
-    let (account, time) = (Account::new(&azurite.access())?, datetime!(2026-11-25 08:01 UTC));
+    let azurite = Azurite::shared().await?.new_account();
+    let (account, time) = (RestStorage::new(&azurite.access())?, datetime!(2026-11-25 08:01 UTC));
     account.ensure_queue(QUEUE).await?;
     let name = writer::append(&account, Some(QUEUE), "Syslog", time, b"{\"a\":1}\n").await?;
     assert_eq!(writer::append(&account, Some(QUEUE), "Syslog", time, b"{\"a\":2}\n").await?, name);
@@ -154,16 +154,16 @@ async fn unreliable(State(proxy): State<Proxy>, request: Request) -> Result<Resp
 
 #[tokio::test]
 async fn nothing_is_written_twice_when_answers_are_lost() -> anyhow::Result<()> {
-    let azurite = Azurite::start().await?;
+    let azurite = Azurite::shared().await?.new_account();
     rig::install_tls();
     let rng = Arc::new(Mutex::new(fastrand::Rng::with_seed(3)));
-    let state = Proxy { azurite: azurite.blob_url(), http: reqwest::Client::new(), rng };
+    let state = Proxy { azurite: azurite.blob_url().clone(), http: reqwest::Client::new(), rng };
     let app = axum::Router::new().fallback(unreliable).with_state(state);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let mut proxy = azurite.blob_url();
+    let mut proxy = azurite.blob_url().clone();
     proxy.set_port(Some(listener.local_addr()?.port())).expect("an http address has a port");
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
-    let options = rough(azurite::access(proxy, azurite.queue_url()), 9);
+    let options = rough(azurite.behind(&proxy, azurite.queue_url()).access(), 9);
     let written = Writer::start(options).await?.finish().await?;
     server.abort();
     assert_eq!(found(&azurite.access()).await?, expected(&written));

@@ -124,15 +124,6 @@ impl From<Refusal> for Fault {
     }
 }
 
-/// A rule about rows: those that contain some bytes are never taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Poison {
-    /// The bytes to look for.
-    pub contains: Vec<u8>,
-    /// What such a row does.
-    pub effect: PoisonEffect,
-}
-
 /// What a poison row does to its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoisonEffect {
@@ -146,6 +137,13 @@ pub enum PoisonEffect {
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Mutex<Plan>>);
 
+/// A rule about rows: those that contain some bytes are never taken.
+#[derive(Debug)]
+struct Poison {
+    contains: Vec<u8>,
+    effect: PoisonEffect,
+}
+
 #[derive(Debug, Default)]
 struct Plan {
     script: VecDeque<Fault>,
@@ -153,6 +151,7 @@ struct Plan {
     always: Option<Fault>,
     poison: Vec<Poison>,
     query: Option<Refusal>,
+    visible_after: Duration,
 }
 
 impl Faults {
@@ -181,6 +180,11 @@ impl Faults {
         self.plan().query = refusal;
     }
 
+    /// How long committed rows stay invisible to queries.
+    pub fn visible_after(&self, delay: Duration) {
+        self.plan().visible_after = delay;
+    }
+
     /// Forgets everything: from here on, all goes well.
     pub fn clear(&self) {
         *self.plan() = Plan::default();
@@ -206,6 +210,10 @@ impl Faults {
 
     pub(crate) fn query_refusal(&self) -> Option<Refusal> {
         self.plan().query.clone()
+    }
+
+    pub(crate) fn visibility(&self) -> Duration {
+        self.plan().visible_after
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {

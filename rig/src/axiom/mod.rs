@@ -32,7 +32,7 @@ use serde_json::{Map, Value};
 
 pub use access::Rights;
 pub use dataset::Totals;
-pub use fault::{ErrorBody, Fault, Faults, HostileBody, Poison, PoisonEffect, Refusal, RetryAfter};
+pub use fault::{ErrorBody, Fault, Faults, HostileBody, PoisonEffect, Refusal, RetryAfter};
 pub use options::{Blame, Inspect, LongValue, Options, Rules};
 pub use store::{Outcome, Request};
 

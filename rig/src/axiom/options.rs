@@ -17,8 +17,6 @@ pub struct Options {
     pub id_field: Option<String>,
     /// Requests that are remembered; older ones are forgotten.
     pub records: usize,
-    /// How long committed rows stay invisible to queries.
-    pub visible_after: Duration,
     /// Limits, and the switches.
     pub rules: Rules,
 }
@@ -32,7 +30,6 @@ impl Default for Options {
             keep_rows: false,
             id_field: None,
             records: 10_000,
-            visible_after: Duration::ZERO,
             rules: Rules::default(),
         }
     }

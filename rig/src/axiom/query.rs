@@ -85,7 +85,8 @@ fn see<'a>(
     range: (Option<i64>, Option<i64>),
     shared: &Shared,
 ) -> Result<Seen<'a>, String> {
-    let old_enough = |commit: &&(tokio::time::Instant, usize)| commit.0.elapsed() >= shared.options.visible_after;
+    let delay = shared.faults.visibility();
+    let old_enough = |commit: &&(tokio::time::Instant, usize)| commit.0.elapsed() >= delay;
     let visible = dataset.commits.iter().rev().find(old_enough).map_or(0, |commit| commit.1);
     let needs_time = apl.bin.is_some() || range != (None, None) || apl.aggregates.iter().any(|a| a.column == "_time");
     if shared.options.inspect == Inspect::Rows {

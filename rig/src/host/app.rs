@@ -47,6 +47,8 @@ pub(crate) struct Function {
     pub(crate) binding: String,
     /// What fires it.
     pub(crate) trigger: Trigger,
+    /// Whether `AzureWebJobs.<name>.Disabled` keeps it from firing by itself.
+    pub(crate) is_disabled: bool,
 }
 
 /// The triggers that the stand-in drives.
@@ -147,7 +149,9 @@ fn function(folder: &Path, settings: &HashMap<String, String>) -> anyhow::Result
         }
         other => bail!("function {name}: the stand-in does not drive a {other}"),
     };
-    Ok(Function { binding: text("name")?, name, trigger })
+    let disabled = settings.get(&format!("AzureWebJobs.{name}.Disabled"));
+    let is_disabled = disabled.is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"));
+    Ok(Function { binding: text("name")?, name, trigger, is_disabled })
 }
 
 fn queues(json: &Value) -> anyhow::Result<Queues> {

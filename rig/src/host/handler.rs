@@ -181,15 +181,13 @@ impl Supervisor {
         };
         let pid = child.id().unwrap_or_default();
         let mut is_ready = false;
-        loop {
+        let order = loop {
             tokio::select! {
                 exit = child.wait() => {
                     if !exit.as_ref().is_ok_and(ExitStatus::success) {
                         self.state.send_replace(State::Starting);
                     }
-                    // What it said last is read before its end is told; a grandchild may hold the pipes open.
-                    let read = async { while pumps.join_next().await.is_some() {} };
-                    let _ = tokio::time::timeout(Duration::from_secs(1), read).await;
+                    read_to_the_end(pumps).await;
                     return self.exited(exit, inbox).await;
                 }
                 answered = tokio::time::timeout(self.plan.initialization_timeout, self.http.probe()), if !is_ready => {
@@ -200,24 +198,31 @@ impl Supervisor {
                     is_ready = true;
                     self.state.send_replace(State::Ready { pid });
                 }
-                order = inbox.recv() => {
-                    let Some(Order { deed, done }) = order else { return End::Finished };
-                    let end = match deed {
-                        Deed::Replace { pid: meant } if meant != pid => { let _ = done.send(None); continue }
-                        Deed::Replace { .. } => End::Uncounted,
-                        Deed::Kill => End::Crash("killed".to_owned()),
-                        Deed::Stop | Deed::Abandon => End::Finished,
-                    };
-                    self.state.send_replace(State::Starting);
-                    match deed {
-                        // Dropping the pumps closes the pipes, as the end of the real host does.
-                        Deed::Abandon => { tokio::spawn(async move { child.wait().await }); }
-                        _ => { let _ = child.kill().await; }
-                    }
-                    let _ = done.send(Some(pid));
-                    return end;
+                order = inbox.recv() => match order {
+                    None => return End::Finished,
+                    // Several calls may run out of time together: the first of them has replaced the process already.
+                    Some(Order { deed: Deed::Replace { pid: meant }, done }) if meant != pid => drop(done.send(None)),
+                    Some(order) => break order,
                 }
             }
+        };
+        self.state.send_replace(State::Starting);
+        match order.deed {
+            Deed::Abandon => {
+                // The end of the real host closes the pipes; the process is only waited for, so that it leaves no zombie.
+                pumps.shutdown().await;
+                tokio::spawn(async move { child.wait().await });
+            }
+            Deed::Kill | Deed::Replace { .. } | Deed::Stop => {
+                let _ = child.kill().await;
+                read_to_the_end(pumps).await;
+            }
+        }
+        let _ = order.done.send(Some(pid));
+        match order.deed {
+            Deed::Kill => End::Crash("killed".to_owned()),
+            Deed::Replace { .. } => End::Uncounted,
+            Deed::Stop | Deed::Abandon => End::Finished,
         }
     }
 
@@ -274,6 +279,12 @@ impl Supervisor {
         pumps.spawn(pump(child.stderr.take().expect("stderr is piped"), true, Arc::clone(&self.record)));
         Ok((child, pumps))
     }
+}
+
+/// What a process said last is read before its end is told; a grandchild may hold the pipes open.
+async fn read_to_the_end(mut pumps: JoinSet<()>) {
+    let read = async { while pumps.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(Duration::from_secs(1), read).await;
 }
 
 /// Reads one of the handler's streams line by line until its end.

@@ -119,3 +119,51 @@ fn empty() -> Body {
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Takes one request off a socket, answers it, and gives the raw bytes of its head and body.
+    async fn raw_request(listener: TcpListener) -> (String, String) {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"\r\n0\r\n\r\n") {
+            socket.read_buf(&mut bytes).await.unwrap();
+        }
+        socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    fn names<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let mut names: Vec<String> =
+            lines.filter_map(|line| line.split_once(": ")).map(|(name, _)| name.to_ascii_lowercase()).collect();
+        names.sort();
+        names
+    }
+
+    #[tokio::test]
+    async fn the_wire_carries_the_recorded_headers_and_chunks() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/functions-host/queue-eventgrid-object.json");
+        let recorded: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let body = recorded["body"].as_str().unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let http = Http::new(listener.local_addr().unwrap().port(), false);
+        let sent = http.post("function-blob-trigger", "5e075124-1df2-4c94-b1a1-05a86120844b", body);
+        let ((head, chunks), answered) = tokio::join!(raw_request(listener), sent);
+        assert_eq!(answered.unwrap().answer.body, "{}");
+
+        let lines: Vec<&str> = recorded["request"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert_eq!(head.lines().next(), Some(lines[0]));
+        assert_eq!(names(head.lines()), names(lines.into_iter()));
+        let sizes: Vec<u64> = chunks.lines().step_by(2).filter_map(|size| u64::from_str_radix(size, 16).ok()).collect();
+        assert_eq!(Value::from(sizes), recorded["chunks"]);
+        assert_eq!(chunks.lines().skip(1).step_by(2).collect::<String>(), body);
+    }
+}

@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use futures::FutureExt;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -138,38 +139,33 @@ impl Host {
             port,
         };
         for function in &app.functions {
-            host.listen(function, &app, &options, &settings)?;
+            host.listen(function, &app, &options)?;
         }
         Ok(host)
     }
 
-    fn listen(
-        &mut self,
-        function: &Function,
-        app: &App,
-        options: &HostOptions,
-        settings: &HashMap<String, String>,
-    ) -> anyhow::Result<()> {
-        let disabled = settings.get(&format!("AzureWebJobs.{}.Disabled", function.name));
-        let is_disabled = disabled.is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"));
-        let (name, binding) = (function.name.clone(), function.binding.clone());
-        let (caller, stop) = (Arc::clone(&self.caller), self.listening.clone());
-        match &function.trigger {
+    /// Starts the trigger of `function`, unless a setting disables it.
+    fn listen(&mut self, function: &Function, app: &App, options: &HostOptions) -> anyhow::Result<()> {
+        let stop = self.listening.clone();
+        let trigger = match &function.trigger {
             Trigger::Timer { schedule, monitored, run_on_startup } => {
-                let (schedule, monitored) = (schedule.clone(), *monitored);
-                let timer = Timer { function: name, binding, schedule, monitored, caller, last: Mutex::default() };
-                let timer = Arc::new(timer);
+                let timer = Arc::new(Timer {
+                    function: function.name.clone(),
+                    binding: function.binding.clone(),
+                    schedule: schedule.clone(),
+                    monitored: *monitored,
+                    caller: Arc::clone(&self.caller),
+                    last: Mutex::default(),
+                });
                 self.timers.push(Arc::clone(&timer));
-                if !is_disabled {
-                    self.triggers.push(tokio::spawn(timer.run(*run_on_startup, stop)));
-                }
+                timer.run(*run_on_startup, stop).boxed()
             }
             Trigger::Queue { queue, connection } => {
                 let mut queues = app.queues.clone();
                 queues.visibility_timeout = options.visibility_timeout.unwrap_or(queues.visibility_timeout);
-                let listener = Listener {
-                    function: name,
-                    binding,
+                let listener = Arc::new(Listener {
+                    function: function.name.clone(),
+                    binding: function.binding.clone(),
                     queue: connect(connection, queue)?,
                     poison: connect(connection, &format!("{queue}-poison"))?,
                     options: queues,
@@ -178,12 +174,13 @@ impl Host {
                     trouble: options.trouble.clone(),
                     dice: Mutex::new(fastrand::Rng::with_seed(options.trouble.seed)),
                     copies: Mutex::default(),
-                    caller,
-                };
-                if !is_disabled {
-                    self.triggers.push(tokio::spawn(Arc::new(listener).run(stop)));
-                }
+                    caller: Arc::clone(&self.caller),
+                });
+                listener.run(stop).boxed()
             }
+        };
+        if !function.is_disabled {
+            self.triggers.push(tokio::spawn(trigger));
         }
         Ok(())
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::bail;
 use time::OffsetDateTime;
 
-use super::account::{Account, Kind};
 use super::event::Events;
+use super::rest::{Kind, RestStorage};
 use crate::rows::WORKSPACE_PATH;
 
 /// How long one append is tried. Azure Monitor tries for twelve hours; here, a test wants to know sooner.
@@ -66,7 +66,7 @@ impl ExportBlob {
     /// Appends whole lines, of which the last `hold` bytes are kept back for the next call.
     pub(super) async fn append(
         &mut self,
-        account: &Account,
+        account: &RestStorage,
         events: Option<&Events>,
         lines: &[u8],
         hold: usize,
@@ -85,7 +85,7 @@ impl ExportBlob {
 
     async fn append_block(
         &mut self,
-        account: &Account,
+        account: &RestStorage,
         events: Option<&Events>,
         block: &[u8],
     ) -> anyhow::Result<Appended> {
@@ -140,7 +140,7 @@ impl ExportBlob {
     /// Creates the blob, or finds it, and notes its length.
     async fn make(
         &mut self,
-        account: &Account,
+        account: &RestStorage,
         events: Option<&Events>,
         name: &str,
         appended: &mut Appended,

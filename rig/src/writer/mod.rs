@@ -4,10 +4,10 @@
 //!
 //! Source: Microsoft, "Log Analytics workspace data export in Azure Monitor".
 
-mod account;
 mod blob;
 mod defects;
 mod event;
+mod rest;
 mod table;
 
 use std::collections::BTreeMap;
@@ -24,10 +24,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::content::Content;
 use crate::rows::RowSource;
 
-pub use account::{Account, Kind};
 pub use blob::{blob_name, container};
 pub use defects::Defects;
 pub use event::Delivery;
+pub use rest::{Kind, RestStorage};
 
 use blob::{Appended, ExportBlob};
 use event::Events;
@@ -152,12 +152,12 @@ impl Writer {
     /// Creates the queue when it is missing, and starts to write; containers are created with their first blob.
     ///
     /// # Errors
-    /// Account cannot be reached, or refuses.
+    /// RestStorage cannot be reached, or refuses.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let account = Account::new(&options.access)?;
+        let account = RestStorage::new(&options.access)?;
         let events = match &options.queue {
             Some((access, queue)) => {
-                let to = Account::new(access)?;
+                let to = RestStorage::new(access)?;
                 to.ensure_queue(queue).await?;
                 Some(Arc::new(Events::new(&account, to, queue, options.delivery.clone(), options.seed)))
             }
@@ -224,9 +224,9 @@ impl Writer {
 /// are missing, and raises the event of a new blob on `queue` of the same account. Gives the blob's name.
 ///
 /// # Errors
-/// Account cannot be reached, or refuses.
+/// RestStorage cannot be reached, or refuses.
 pub async fn append(
-    account: &Account,
+    account: &RestStorage,
     queue: Option<&str>,
     table: &str,
     time: OffsetDateTime,

@@ -8,10 +8,10 @@ use fastrand::Rng;
 use time::{Duration, OffsetDateTime};
 use tokio_util::sync::CancellationToken;
 
-use super::account::Account;
 use super::blob::ExportBlob;
 use super::defects::spoil;
 use super::event::Events;
+use super::rest::RestStorage;
 use super::{Options, TableWritten};
 use crate::content::Content;
 use crate::rows::RowSource;
@@ -19,7 +19,7 @@ use crate::rows::RowSource;
 /// What a table's task works with.
 pub(super) struct TableWriter {
     pub(super) options: Arc<Options>,
-    pub(super) account: Account,
+    pub(super) account: RestStorage,
     pub(super) events: Option<Arc<Events>>,
     pub(super) written: Arc<Mutex<BTreeMap<String, TableWritten>>>,
     pub(super) rows: RowSource,

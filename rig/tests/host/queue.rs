@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use azure_storage_queue::models::QueueMessage;
-use rig::azurite::{Azurite, IDENTITY};
+use rig::azurite::{Account, Azurite, IDENTITY};
 use rig::host::{Host, HostOptions, Trouble};
 use sentinel_axiom::azure::{Queue, connect_queue};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::support::{app_root, is_alive, requests, settings, until};
 
 struct Rig {
-    azurite: Azurite,
+    account: Account,
     work: Queue,
     poison: Queue,
 }
@@ -21,16 +21,16 @@ struct Rig {
 impl Rig {
     async fn start() -> Rig {
         rig::install_tls();
-        let azurite = Azurite::start().await.unwrap();
-        let work = connect_queue(&azurite.access(), IDENTITY, "work").unwrap();
-        let poison = connect_queue(&azurite.access(), IDENTITY, "work-poison").unwrap();
+        let account = Azurite::shared().await.unwrap().new_account();
+        let work = connect_queue(&account.access(), IDENTITY, "work").unwrap();
+        let poison = connect_queue(&account.access(), IDENTITY, "work-poison").unwrap();
         work.ensure().await.unwrap();
-        Rig { azurite, work, poison }
+        Rig { account, work, poison }
     }
 
     /// A host on the queue, with a lease of 2 s and a retry after 1 s in place of minutes.
     async fn host(&self, change: impl FnOnce(&mut HostOptions)) -> Host {
-        let mut options = HostOptions::new(app_root(), settings(&self.azurite.connection_string(), ""));
+        let mut options = HostOptions::new(app_root(), settings(&self.account.connection_string(), ""));
         options.lease = Duration::from_secs(2);
         options.visibility_timeout = Some(Duration::from_secs(1));
         change(&mut options);
@@ -98,16 +98,20 @@ async fn what_is_not_base64_never_reaches_the_handler() {
 #[tokio::test]
 async fn batches_overlap_up_to_the_threshold() {
     let rig = Rig::start().await;
-    let host = rig.host(|_| {}).await;
-    for (messages, running) in [(8, 8), (32, 24)] {
+    let send = async |messages, text| {
         for _ in 0..messages {
-            rig.work.send("ok 5000").await.unwrap();
+            rig.work.send(text).await.unwrap();
         }
-        until("a batch of 16 beside the 8 of the threshold", || host.stats().in_flight == running).await;
-    }
+    };
+    send(8, "ok 3000").await;
+    send(8, "ok 9000").await;
+    let host = rig.host(|_| {}).await;
+    until("the first batch runs", || host.stats().in_flight == 16).await;
+    // These wait until only the eight long ones are left of the first batch; then sixteen are taken beside them.
+    send(20, "ok 1000").await;
     rig.until_empty().await;
     let stats = host.stop().await;
-    assert_eq!((stats.succeeded, stats.redelivered, stats.most_in_flight), (40, 0, 24));
+    assert_eq!((stats.succeeded, stats.redelivered, stats.most_in_flight), (36, 0, 24));
 }
 
 #[tokio::test]
@@ -161,4 +165,22 @@ async fn copies_are_delivered_together_and_afterwards() {
     rig.until_empty().await;
     assert!(deliveries(&host).values().all(|counts| counts == &["1", "1"]));
     assert_eq!(host.stop().await.duplicated, 10);
+}
+
+#[tokio::test]
+async fn stopping_waits_for_running_calls_up_to_its_limit() {
+    let rig = Rig::start().await;
+    rig.work.send("ok 1000").await.unwrap();
+    let host = rig.host(|_| {}).await;
+    until("the call runs", || !requests(&host).is_empty()).await;
+    assert_eq!(host.stop().await.succeeded, 1);
+    assert_eq!(rig.work.length().await.unwrap(), 0);
+
+    rig.work.send("ok 60000").await.unwrap();
+    let host = rig.host(|options| options.drain = Duration::ZERO).await;
+    until("the call runs", || !requests(&host).is_empty()).await;
+    let pid = host.ready().await.unwrap();
+    let stats = host.stop().await;
+    assert!(!is_alive(pid));
+    assert_eq!((stats.succeeded, stats.failed, rig.work.length().await.unwrap()), (0, 0, 1));
 }

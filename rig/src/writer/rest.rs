@@ -43,13 +43,13 @@ impl Reply {
 
 /// Access to a storage account's blobs and queues. Clones share their connections.
 #[derive(Clone)]
-pub struct Account {
+pub struct RestStorage {
     http: Client,
     blob: Url,
     queue: Url,
 }
 
-impl Account {
+impl RestStorage {
     /// Prepares the calls; sends nothing yet.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Account {
             url
         };
         let queue = access.queue().context("the account has no queue endpoint")?;
-        Ok(Account { http, blob: signed(access.blob()), queue: signed(queue) })
+        Ok(RestStorage { http, blob: signed(access.blob()), queue: signed(queue) })
     }
 
     /// Writes a whole blob, creating the container when it is missing. No event is raised.
