@@ -58,6 +58,7 @@ pub struct Options {
 /// # Errors
 /// A part cannot be started or stops, or nothing moves any more.
 pub async fn run(options: &Options, environment: Vec<(String, String)>) -> anyhow::Result<bool> {
+    crate::install_tls();
     print("building sentinel-axiom ...\n");
     let binary = handler::build().await?;
     let app = AppRoot::lay_out(&binary)?;

@@ -52,7 +52,6 @@ impl Sink {
             let options = axiom::Options { inspect: Inspect::Rows, ..axiom::Options::default() };
             return Ok(Sink::StandIn(Box::new(Axiom::start(options).await?)));
         }
-        crate::install_tls();
         let http = Client::builder().timeout(std::time::Duration::from_secs(30)).build()?;
         let mut real = Real { http, settings, before: BTreeMap::new() };
         for table in tables {

@@ -12,7 +12,7 @@ pub struct Defects {
     /// Share of rows that are followed by a blank line, 0 to 1.
     pub blank: f64,
     /// Share of blocks that end in the middle of their last row, or just before its newline; the rest comes with the next block of that
-    /// blob, at the latest when the writer ends. 0 to 1.
+    /// blob, or alone when that is not soon. 0 to 1.
     pub cut: f64,
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use fastrand::Rng;
 use time::{Duration, OffsetDateTime};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::blob::ExportBlob;
@@ -42,17 +43,18 @@ impl TableWriter {
     /// Writes all rows, or as many as there is time for, and finishes what was begun.
     pub(super) async fn run(mut self) -> anyhow::Result<()> {
         let mut blobs: BTreeMap<i64, ExportBlob> = BTreeMap::new();
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
         let mut next = 0;
         while next < self.count {
+            let now = self.folder_of(next);
+            let late = blobs.len() > 1 && self.rng.f64() < self.options.late;
+            let folder = if late { *blobs.keys().nth(self.rng.usize(..blobs.len() - 1)).unwrap_or(&now) } else { now };
             let due = started + self.options.duration.mul_f64(fraction(next, self.count));
+            self.finish_lines(&mut blobs, (due < Instant::now() + PROMPT).then_some(folder)).await?;
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = tokio::time::sleep_until(due) => {}
             }
-            let now = self.folder_of(next);
-            let late = blobs.len() > 1 && self.rng.f64() < self.options.late;
-            let folder = if late { *blobs.keys().nth(self.rng.usize(..blobs.len() - 1)).unwrap_or(&now) } else { now };
             let block = self.block(&mut next, folder);
             let blob = blobs.entry(folder).or_insert_with(|| ExportBlob::new(self.rows.table(), instant(folder)));
             let hold = if self.rng.f64() < self.options.defects.cut { self.rng.usize(1..=block.last) } else { 0 };
@@ -63,9 +65,16 @@ impl TableWriter {
                 written.bad.extend(block.bad);
             });
         }
-        for blob in blobs.values_mut().filter(|blob| blob.is_unfinished()) {
-            let appended = blob.append(&self.account, self.events.as_deref(), &[], 0).await?;
-            self.update(|written| written.note(appended, &Content::default(), 0));
+        self.finish_lines(&mut blobs, None).await
+    }
+
+    /// Finishes the lines that were begun, but for the blob that gets its next block soon.
+    async fn finish_lines(&self, blobs: &mut BTreeMap<i64, ExportBlob>, except: Option<i64>) -> anyhow::Result<()> {
+        for (folder, blob) in blobs {
+            if blob.is_unfinished() && Some(*folder) != except {
+                let appended = blob.append(&self.account, self.events.as_deref(), &[], 0).await?;
+                self.update(|written| written.note(appended, &Content::default(), 0));
+            }
         }
         Ok(())
     }
@@ -118,6 +127,9 @@ impl TableWriter {
         change(written.entry(self.rows.table().to_owned()).or_default());
     }
 }
+
+/// A line that was begun is finished within about this time, as the two halves of one upload come close together.
+const PROMPT: std::time::Duration = std::time::Duration::from_millis(300);
 
 const FOLDER_SECONDS: i64 = 300;
 
