@@ -3,8 +3,12 @@
 pub mod axiom;
 pub mod azurite;
 pub mod content;
+pub mod demo;
+pub mod handler;
 pub mod host;
 pub mod npm;
+pub mod rows;
+pub mod writer;
 
 /// Chooses the TLS implementation, once for the process; call it before the first HTTP client is built.
 pub fn install_tls() {

@@ -1,2 +1,18 @@
-//! The main job against real local parts.
-fn main() {}
+//! The main job against real local parts: `cargo demo`, `cargo demo --help`.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use rig::demo::{Options, run};
+
+#[tokio::main]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whether the real Axiom is used is a choice of the caller's environment, not a setting"
+)]
+async fn main() -> anyhow::Result<ExitCode> {
+    let mut options = Options::parse();
+    options.plain |= std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let complete = run(&options, std::env::vars().collect()).await?;
+    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

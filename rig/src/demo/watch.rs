@@ -1,0 +1,118 @@
+//! Looks at both sides while the demo runs: what was written, what arrived, what was set aside, what is left.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use futures::TryStreamExt as _;
+use sentinel_axiom::azure::Blobs;
+use sentinel_axiom::refused::RefusedRows;
+
+use super::sink::{Arrived, Sink};
+use crate::writer::{TableWritten, Written, container};
+
+/// One table at one moment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TableState {
+    pub(super) written: TableWritten,
+    pub(super) arrived: Arrived,
+    /// The rows that were set aside, byte for byte.
+    pub(super) refused: Vec<Vec<u8>>,
+    pub(super) blobs_left: u64,
+    /// Age of the oldest row that has not arrived.
+    pub(super) lag: Duration,
+}
+
+impl TableState {
+    /// Whether every row is accounted for: the good ones arrived, the wrong ones were set aside with the very bytes that were written.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_delivered() && self.is_set_aside()
+    }
+
+    /// Equal fingerprints where both are known. Rows that arrived twice (a crash, a lost answer) are allowed for and shown.
+    fn is_delivered(&self) -> bool {
+        match self.arrived.content {
+            Some(content) if self.arrived.repeated == 0 => content == self.written.good,
+            Some(content) => content.rows - self.arrived.repeated == self.written.good.rows,
+            None => self.arrived.rows >= self.written.good.rows,
+        }
+    }
+
+    fn is_set_aside(&self) -> bool {
+        let sorted = |rows: &[Vec<u8>]| {
+            let mut rows = rows.to_vec();
+            rows.sort();
+            rows
+        };
+        sorted(&self.refused) == sorted(&self.written.bad)
+    }
+}
+
+/// All tables, by name.
+pub(super) type State = BTreeMap<String, TableState>;
+
+pub(super) struct Watch {
+    pub(super) sink: Sink,
+    pub(super) export: Blobs,
+    pub(super) refused: RefusedRows,
+    /// Rows set aside, by the record that holds them.
+    seen: BTreeMap<String, Vec<(String, Vec<u8>)>>,
+    /// Per table, when how many rows had been written and are not delivered yet.
+    history: BTreeMap<String, VecDeque<(Instant, u64)>>,
+}
+
+impl Watch {
+    pub(super) fn new(sink: Sink, export: Blobs, refused: RefusedRows) -> Self {
+        Watch { sink, export, refused, seen: BTreeMap::new(), history: BTreeMap::new() }
+    }
+
+    pub(super) async fn look(&mut self, written: &Written, tables: &[String]) -> anyhow::Result<State> {
+        let now = Instant::now();
+        self.read_refused().await?;
+        let containers: Vec<String> = self.export.containers("am-").try_collect().await?;
+        let mut state = State::new();
+        for table in tables {
+            let mut entry =
+                TableState { written: written.tables.get(table).cloned().unwrap_or_default(), ..TableState::default() };
+            entry.arrived = self.sink.arrived(table).await?;
+            let mine = self.seen.values().flatten().filter(|(of, _)| of == table);
+            entry.refused = mine.map(|(_, row)| row.clone()).collect();
+            let name = container(table);
+            if containers.contains(&name) {
+                let blobs = self.export.list(&name, "").try_fold(0, async |count, _| Ok(count + 1));
+                entry.blobs_left = blobs.await?;
+            }
+            entry.lag = self.lag(table, entry.written.good.rows, entry.arrived.rows, now);
+            state.insert(table.clone(), entry);
+        }
+        Ok(state)
+    }
+
+    fn lag(&mut self, table: &str, written: u64, arrived: u64, now: Instant) -> Duration {
+        let history = self.history.entry(table.to_owned()).or_default();
+        if history.back().is_none_or(|(_, rows)| *rows < written) {
+            history.push_back((now, written));
+        }
+        while history.front().is_some_and(|(_, rows)| *rows <= arrived) {
+            history.pop_front();
+        }
+        history.front().map_or(Duration::ZERO, |(since, _)| now.duration_since(*since))
+    }
+
+    /// Reads the records that were not there before. A record is written once; a repeated batch writes the same again.
+    async fn read_refused(&mut self) -> anyhow::Result<()> {
+        let names: Vec<String> = match self.refused.list("").try_collect().await {
+            Ok(names) => names,
+            // The container is created with the first row that is set aside.
+            Err(error) if error.status() == Some(404) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        for name in names {
+            if !self.seen.contains_key(&name) {
+                let (records, _) = self.refused.read(&name).await?;
+                let rows = records.iter().map(|record| (Sink::table_of(&record.dataset).to_owned(), record.bytes()));
+                self.seen.insert(name, rows.collect());
+            }
+        }
+        Ok(())
+    }
+}

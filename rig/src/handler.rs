@@ -1,0 +1,81 @@
+//! The shipped program, built and laid out as Azure Functions gets it: `host.json`, the function folders, the binary.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::host::stage;
+use crate::npm::workspace;
+
+/// Builds `sentinel-axiom` in the profile that the caller itself was built in, and gives the binary's path.
+///
+/// # Errors
+/// cargo is missing, or the build fails; what the compiler says goes to stderr.
+pub async fn build() -> anyhow::Result<PathBuf> {
+    let mut command = Command::new("cargo");
+    command.args(["build", "--quiet", "--package", "sentinel-axiom", "--bin", "sentinel-axiom"]);
+    command.arg("--message-format=json-render-diagnostics").current_dir(workspace());
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().await.context("start cargo")?;
+    if !output.status.success() {
+        bail!("sentinel-axiom does not build");
+    }
+    executable(&output.stdout).context("cargo names no binary sentinel-axiom")
+}
+
+/// The binary in cargo's messages. Source: The Cargo Book, "External tools", "Artifact messages".
+fn executable(messages: &[u8]) -> Option<PathBuf> {
+    messages
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
+        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == "sentinel-axiom")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+/// An app root in a folder of its own, removed when dropped.
+pub struct AppRoot(PathBuf);
+
+impl AppRoot {
+    /// Lays out the project's functions around `binary`.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn lay_out(binary: &Path) -> anyhow::Result<Self> {
+        let root =
+            std::env::temp_dir().join(format!("sentinel-axiom-app-{}-{:x}", std::process::id(), fastrand::u64(..)));
+        let app = AppRoot(root);
+        stage(&workspace(), binary, &app.0).context("lay out the app root")?;
+        Ok(app)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for AppRoot {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_binary_is_found_among_cargos_messages() {
+        let messages = br#"{"reason":"compiler-artifact","target":{"name":"sentinel_axiom"},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"sentinel-axiom"},"executable":"/t/debug/sentinel-axiom"}
+{"reason":"build-finished","success":true}
+"#;
+        assert_eq!(executable(messages), Some(PathBuf::from("/t/debug/sentinel-axiom")));
+        assert_eq!(executable(b"{}\n"), None);
+    }
+}
