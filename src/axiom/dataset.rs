@@ -11,14 +11,22 @@ pub fn dataset_for(rule: &DatasetRule, table_from_rows: Option<&str>, container_
     match rule {
         DatasetRule::One(dataset) => dataset.clone(),
         DatasetRule::PerTable { prefix, map } => {
-            let mapped = map.iter().find(|(table, _)| table.eq_ignore_ascii_case(container_table));
-            let in_own_case = table_from_rows.filter(|table| table.eq_ignore_ascii_case(container_table));
+            let mapped = map.iter().find(|(table, _)| is_same(table, container_table));
+            let in_own_case = table_from_rows.filter(|table| is_same(table, container_table));
             match mapped {
                 Some((_, dataset)) => dataset.clone(),
                 None => format!("{prefix}{}", in_own_case.unwrap_or(container_table)),
             }
         }
     }
+}
+
+/// Letters and digits alone tell tables apart: a container's name is lower case and cannot hold the underscore of `MyLog_CL`.
+fn is_same(table: &str, container_table: &str) -> bool {
+    let key = |text: &str| {
+        text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect::<String>()
+    };
+    table.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && key(table) == key(container_table)
 }
 
 #[cfg(test)]
@@ -41,6 +49,8 @@ mod tests {
         check(per_table("sentinel-"), None, "securityevent", "windows");
         check(per_table("p-"), Some("AuditLogs"), "signinlogs", "p-signinlogs");
         check(per_table("p-"), Some("../../v2/tokens"), "signinlogs", "p-signinlogs");
+        check(per_table(""), Some("MyLog_CL"), "mylog-cl", "MyLog_CL");
+        check(per_table(""), Some("sign/inlogs"), "signinlogs", "signinlogs");
         check(DatasetRule::One("all".to_owned()), Some("SigninLogs"), "signinlogs", "all");
     }
 }

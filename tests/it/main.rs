@@ -2,8 +2,4 @@
 
 mod support;
 
-mod envelopes;
-mod errors;
-mod growing;
 mod rows;
-mod settings;

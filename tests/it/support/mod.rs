@@ -1,13 +1,14 @@
 //! One world for each test: an account of the shared emulator, an Axiom, and the shipped binary.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
-use rig::azurite::{Account, Azurite, IDENTITY};
 use rig::axiom::{Axiom, Options};
+use rig::azurite::{Account, Azurite, IDENTITY};
+use rig::handler::AppRoot;
 use rig::host::{Host, HostOptions};
 use rig::writer::Kind;
 use sentinel_axiom::azure::{Blobs, Properties, Queue, connect_blobs, connect_queue};
@@ -20,12 +21,12 @@ pub const QUEUE: &str = "blob-created";
 
 pub struct World {
     pub account: Account,
-    pub writer: rig::writer::Account,
+    pub writer: rig::writer::RestStorage,
     pub axiom: Axiom,
     pub blobs: Blobs,
     pub queue: Queue,
     settings: BTreeMap<String, String>,
-    app_root: PathBuf,
+    app: AppRoot,
 }
 
 /// What a command printed and how it ended.
@@ -59,10 +60,18 @@ impl World {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
-        let app_root = std::env::temp_dir().join(format!("app-{}-{:x}", std::process::id(), fastrand::u64(..)));
-        rig::host::stage(Path::new(env!("CARGO_MANIFEST_DIR")), Path::new(binary()), &app_root).expect("an app root");
-        let (writer, blobs) = (rig::writer::Account::new(&account.access()), connect_blobs(&account.access(), IDENTITY));
-        Self { account, writer: writer.expect("a client"), axiom, blobs: blobs.expect("a client"), queue, settings, app_root }
+        let app = AppRoot::lay_out(Path::new(binary())).expect("an app root");
+        let (writer, blobs) =
+            (rig::writer::RestStorage::new(&account.access()), connect_blobs(&account.access(), IDENTITY));
+        Self {
+            account,
+            writer: writer.expect("a client"),
+            axiom,
+            blobs: blobs.expect("a client"),
+            queue,
+            settings,
+            app,
+        }
     }
 
     /// Sets or, with an empty value, removes a setting.
@@ -78,7 +87,7 @@ impl World {
 
     pub async fn host_with(&self, change: impl FnOnce(&mut HostOptions)) -> Host {
         let settings = self.settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        let mut options = HostOptions::new(&self.app_root, settings);
+        let mut options = HostOptions::new(self.app.path(), settings);
         options.visibility_timeout = Some(Duration::from_secs(1));
         change(&mut options);
         Host::start(options).await.expect("the handler starts")
@@ -93,7 +102,10 @@ impl World {
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output();
-        let output = tokio::time::timeout(Duration::from_secs(120), output).await.expect("the command ends").expect("the command starts");
+        let output = tokio::time::timeout(Duration::from_secs(120), output)
+            .await
+            .expect("the command ends")
+            .expect("the command starts");
         let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
         Ran { code: output.status.code(), output: text }
     }
@@ -121,7 +133,11 @@ impl World {
 
     /// Rows in Axiom's dataset, in the order of commit.
     pub fn delivered(&self, dataset: &str) -> Vec<String> {
-        self.axiom.rows(dataset).iter().map(|row| String::from_utf8(row.to_vec()).expect("Axiom takes UTF-8 only")).collect()
+        self.axiom
+            .rows(dataset)
+            .iter()
+            .map(|row| String::from_utf8(row.to_vec()).expect("Axiom takes UTF-8 only"))
+            .collect()
     }
 
     /// What was set aside, in the order of the offsets.
@@ -137,12 +153,6 @@ impl World {
         }
         records.sort_by_key(|record| (record.blob.clone(), record.offset));
         records
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.app_root).ok();
     }
 }
 
@@ -164,7 +174,9 @@ pub fn rows(numbers: std::ops::Range<u64>) -> String {
 }
 
 pub fn row(number: u64) -> String {
-    format!(r#"{{"TenantId":"t","TimeGenerated":"2026-11-24T10:00:00.1234567Z","EventID":{number},"Account":"Zoë \"Z\" \\\\x","Type":"SecurityEvent"}}"#)
+    format!(
+        r#"{{"TenantId":"t","TimeGenerated":"2026-11-24T10:00:00.1234567Z","EventID":{number},"Account":"Zoë \"Z\" \\\\x","Type":"SecurityEvent"}}"#
+    )
 }
 
 /// Waits until something holds; fails with `what` after a minute.
