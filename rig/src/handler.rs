@@ -16,7 +16,8 @@ use crate::npm::workspace;
 /// cargo is missing, or the build fails; what the compiler says goes to stderr.
 pub async fn build() -> anyhow::Result<PathBuf> {
     let mut command = Command::new("cargo");
-    command.args(["build", "--quiet", "--package", "sentinel-axiom", "--bin", "sentinel-axiom"]);
+    // No --package: the features of all members together, so that nothing is built twice.
+    command.args(["build", "--quiet", "--bin", "sentinel-axiom"]);
     command.arg("--message-format=json-render-diagnostics").current_dir(workspace());
     if !cfg!(debug_assertions) {
         command.arg("--release");

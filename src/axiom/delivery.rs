@@ -143,7 +143,7 @@ impl<'a> Delivery<'a> {
             self.refused.push(Refused {
                 source: self.rows[index].source,
                 row: body[row.start - at.start..row.end - at.start - 1].to_vec(),
-                reason: reason.to_owned(),
+                reason: format!("Axiom: {reason}"),
                 perhaps_delivered,
             });
         }

@@ -26,7 +26,7 @@ async fn a_400_sets_aside_the_bad_row_alone() {
         rows[place] = r#"{"bad":1}"#.to_owned();
         let source = OFFSET + rows[..place].iter().map(|row| row.len() as u64 + 1).sum::<u64>();
         let delivered = deliver(&axiom(&server), batch(&rows)).await.unwrap();
-        assert_eq!(refused(&delivered), [(source, r#"{"bad":1}"#.to_owned(), "no good", false)]);
+        assert_eq!(refused(&delivered), [(source, r#"{"bad":1}"#.to_owned(), "Axiom: no good", false)]);
         rows.remove(place);
         let received = taken(&server, |request| request.index >= from && !bad(request));
         assert_eq!(received, rows, "{place} of {count}: in order, nothing twice");
@@ -96,7 +96,7 @@ async fn a_413_halves_and_is_remembered() {
 async fn a_row_that_is_too_large_alone_is_set_aside() {
     let server = Server::start(|request| if holds(request, "xxxxx") { says(413, "huge") } else { Act::Ok }).await;
     let delivered = deliver(&axiom(&server), batch(&["{}", "{\"s\":\"xxxxx\"}", "{}"])).await.unwrap();
-    assert_eq!(refused(&delivered), [(OFFSET + 3, "{\"s\":\"xxxxx\"}".to_owned(), "huge", false)]);
+    assert_eq!(refused(&delivered), [(OFFSET + 3, "{\"s\":\"xxxxx\"}".to_owned(), "Axiom: huge", false)]);
 }
 
 #[tokio::test]
