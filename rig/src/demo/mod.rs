@@ -111,7 +111,7 @@ fn settings(account: &Account, sink: &Sink) -> Vec<(String, String)> {
         ("AzureWebJobsStorage", &connection),
         ("WORK_QUEUE", QUEUE),
         ("REFUSED_CONTAINER", REFUSED),
-        ("SETTLE_AFTER", "2"),
+        ("SETTLE_AFTER", "3"),
         // Beside the sweeps that are fired by hand.
         ("SWEEP_SCHEDULE", "0 * * * * *"),
     ];

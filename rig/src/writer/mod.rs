@@ -184,7 +184,7 @@ impl Writer {
         Ok(Writer { written, events, _stop: stop.clone().drop_guard(), token: stop, tasks })
     }
 
-    /// What is written so far. Rows of a block that was cut count already; the rest of its last row comes with the next block.
+    /// What is written so far. Rows of a block that was cut count already; the rest of its last row comes at once.
     pub fn snapshot(&self) -> Written {
         Written { tables: self.written.lock().expect("no holder of this lock panics").clone() }
     }
