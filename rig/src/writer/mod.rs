@@ -152,7 +152,7 @@ impl Writer {
     /// Creates the queue when it is missing, and starts to write; containers are created with their first blob.
     ///
     /// # Errors
-    /// RestStorage cannot be reached, or refuses.
+    /// Storage cannot be reached, or refuses.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
         let account = RestStorage::new(&options.access)?;
         let events = match &options.queue {
@@ -224,7 +224,7 @@ impl Writer {
 /// are missing, and raises the event of a new blob on `queue` of the same account. Gives the blob's name.
 ///
 /// # Errors
-/// RestStorage cannot be reached, or refuses.
+/// Storage cannot be reached, or refuses.
 pub async fn append(
     account: &RestStorage,
     queue: Option<&str>,
