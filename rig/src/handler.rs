@@ -19,6 +19,14 @@ pub async fn build() -> anyhow::Result<PathBuf> {
     // No --package: the features of all members together, so that nothing is built twice.
     command.args(["build", "--quiet", "--bin", "sentinel-axiom"]);
     command.arg("--message-format=json-render-diagnostics").current_dir(workspace());
+    // Under `cargo run` and `cargo test`, these describe the rig. Build scripts (ring's for one) watch them, and would have half of the
+    // dependencies built again.
+    for (name, _) in std::env::vars_os() {
+        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"];
+        if told.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }

@@ -1,38 +1,59 @@
-//! The demo's table: redrawn in place on a terminal, else one plain line every few seconds.
+//! The demo's table: live on a terminal, else one plain line every few seconds.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::watch::{State, TableState};
 
 /// Pause between plain lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(2);
 
-pub(super) struct Display {
-    redraws: bool,
-    started: Instant,
-    drawn: usize,
-    last: Option<Instant>,
+pub(super) enum Display {
+    /// One bar for each line of the table; indicatif fits them to the terminal.
+    Live(MultiProgress, Vec<ProgressBar>),
+    Plain {
+        started: Instant,
+        last: Option<Instant>,
+    },
 }
 
 impl Display {
-    /// Redraws when stdout is a terminal and `plain` is not wanted.
+    /// Live when stdout is a terminal and `plain` is not wanted.
     pub(super) fn new(plain: bool) -> Self {
-        let redraws = !plain && std::io::stdout().is_terminal();
-        Display { redraws, started: Instant::now(), drawn: 0, last: None }
+        let target = ProgressDrawTarget::stdout();
+        if plain || target.is_hidden() {
+            return Display::Plain { started: Instant::now(), last: None };
+        }
+        Display::Live(MultiProgress::with_draw_target(target), Vec::new())
     }
 
     pub(super) fn show(&mut self, state: &State) {
-        if self.redraws {
-            let text = table(state);
-            // Up to where the table began, and clear from there.
-            let up = if self.drawn > 0 { format!("\x1b[{}A\x1b[J", self.drawn) } else { String::new() };
-            self.drawn = text.lines().count();
-            print(&format!("{up}{text}"));
-        } else if self.last.is_none_or(|last| last.elapsed() >= PLAIN_EVERY) {
-            self.last = Some(Instant::now());
-            print(&line(self.started.elapsed(), &sum(state)));
+        match self {
+            Display::Live(lines, bars) => {
+                for (number, text) in table(state).lines().enumerate() {
+                    if bars.len() == number {
+                        let style = ProgressStyle::with_template("{msg}").expect("the template is valid");
+                        bars.push(lines.add(ProgressBar::no_length().with_style(style)));
+                    }
+                    bars[number].set_message(text.to_owned());
+                }
+            }
+            Display::Plain { started, last } => {
+                if last.is_none_or(|last| last.elapsed() >= PLAIN_EVERY) {
+                    *last = Some(Instant::now());
+                    print(&line(started.elapsed(), &sum(state)));
+                }
+            }
+        }
+    }
+
+    /// Leaves the screen to the summary.
+    pub(super) fn end(self) {
+        if let Display::Live(lines, _) = self {
+            lines.clear().ok();
         }
     }
 }

@@ -137,3 +137,35 @@ impl Real {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The stand-in answers queries as Axiom does, so the real path can be tried on it.
+    #[tokio::test]
+    async fn the_real_axiom_is_asked_for_what_came_since_the_start() -> anyhow::Result<()> {
+        crate::install_tls();
+        let axiom = Axiom::start(axiom::Options::default()).await?;
+        let ingest = async |rows: &'static str| {
+            let http = Client::new().post(format!("{}/v1/datasets/{PREFIX}Syslog/ingest", axiom.url()));
+            let answer =
+                http.bearer_auth(axiom.token()).header("content-type", "application/x-ndjson").body(rows).send();
+            anyhow::Ok(answer.await?.status().as_u16())
+        };
+        let create = Client::new().post(format!("{}/v2/datasets", axiom.url())).bearer_auth(axiom.token());
+        let name = format!("{PREFIX}Syslog");
+        create.json(&json!({"name": name, "description": ""})).send().await?.error_for_status()?;
+        assert_eq!(ingest("{\"a\":1}\n").await?, 200);
+        let environment = [("AXIOM_TOKEN", axiom.token()), ("AXIOM_URL", &axiom.url()), ("HOME", "/")];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let tables = ["Syslog".to_owned(), "Missing".to_owned()];
+        let sink = Sink::start(environment.into_iter(), &tables).await?;
+        assert!(sink.is_real());
+        assert!(sink.settings().iter().all(|(name, _)| name != "HOME"));
+        assert_eq!(ingest("{\"a\":2}\n{\"a\":3}\n").await?, 200);
+        assert_eq!(sink.arrived("Syslog").await?.rows, 2);
+        assert_eq!(sink.arrived("Missing").await?.rows, 0);
+        Ok(())
+    }
+}

@@ -116,3 +116,39 @@ impl Watch {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::Content;
+
+    fn content(rows: &[&str]) -> Content {
+        let mut content = Content::default();
+        rows.iter().for_each(|row| content.add(row.as_bytes()));
+        content
+    }
+
+    #[test]
+    fn a_table_is_complete_when_every_row_is_accounted_for() {
+        let check = |arrived: Arrived, refused: &[&str], expected: bool| {
+            let mut state = TableState { arrived, ..TableState::default() };
+            state.written.good = content(&["a", "b"]);
+            state.written.bad = vec![b"x".to_vec(), b"y".to_vec()];
+            state.refused = refused.iter().map(|row| row.as_bytes().to_vec()).collect();
+            assert_eq!(state.is_complete(), expected, "{arrived:?} {refused:?}");
+        };
+        let hashed = |rows: &[&str], repeated| {
+            let content = content(rows);
+            Arrived { rows: content.rows, repeated, content: Some(content), ..Arrived::default() }
+        };
+        check(hashed(&["b", "a"], 0), &["y", "x"], true);
+        check(hashed(&["b", "a", "a"], 1), &["y", "x"], true);
+        check(hashed(&["b"], 0), &["y", "x"], false);
+        check(hashed(&["b", "b"], 1), &["y", "x"], false);
+        check(hashed(&["b", "c"], 0), &["y", "x"], false);
+        check(hashed(&["b", "a"], 0), &["x"], false);
+        check(hashed(&["b", "a"], 0), &["x", "z"], false);
+        check(Arrived { rows: 2, ..Arrived::default() }, &["x", "y"], true);
+        check(Arrived { rows: 1, ..Arrived::default() }, &["x", "y"], false);
+    }
+}

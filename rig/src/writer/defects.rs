@@ -11,8 +11,8 @@ pub struct Defects {
     pub crlf: f64,
     /// Share of rows that are followed by a blank line, 0 to 1.
     pub blank: f64,
-    /// Share of blocks that end in the middle of their last row, or just before its newline; the rest comes with the next block of that
-    /// blob, or alone when that is not soon. 0 to 1.
+    /// Share of blocks that end in the middle of their last row, or just before its newline; the rest comes at once, as a
+    /// block of its own. 0 to 1.
     pub cut: f64,
 }
 

@@ -1,7 +1,7 @@
 //! BlobCreated events, raised as a storage account with an Event Grid subscription to a storage queue raises them: one event object a
 //! message, in base64, once when the blob is created (length 0) and never for an append.
 //!
-//! Source: Microsoft, "Azure Blob RestStorage as an Event Grid source" and "RestStorage queue as an event handler"; the values of an append
+//! Source: Microsoft, "Azure Blob Storage as an Event Grid source" and "Storage queue as an event handler"; the values of an append
 //! blob's event as received in practice.
 
 use std::sync::Mutex;
@@ -110,9 +110,9 @@ fn blob_created(
 ) -> anyhow::Result<Value> {
     let id = format!("{:08x}-{:04x}-{:04x}-{:04x}", rng.u32(..), rng.u16(..), rng.u16(..), rng.u16(..));
     Ok(json!({
-        "topic": "/subscriptions/6a1d5c5e-9c0e-4f3a-8b6f-0d9a7f2b1c11/resourceGroups/rg-security/providers/Microsoft.RestStorage/storageAccounts/export",
+        "topic": "/subscriptions/6a1d5c5e-9c0e-4f3a-8b6f-0d9a7f2b1c11/resourceGroups/rg-security/providers/Microsoft.Storage/storageAccounts/export",
         "subject": format!("/blobServices/default/containers/{container}/blobs/{name}"),
-        "eventType": "Microsoft.RestStorage.BlobCreated",
+        "eventType": "Microsoft.Storage.BlobCreated",
         "id": format!("{id}-{:012x}", rng.u64(..) >> 16),
         "data": {
             "api": "PutBlob",
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(event["eventTime"], "2026-11-25T08:05:00.1234567Z");
         assert_eq!((&event["data"]["eTag"], &event["data"]["contentLength"]), (&json!("0x8D"), &json!(0)));
         let cloud = as_cloud_event(event.clone());
-        assert_eq!(cloud["type"], "Microsoft.RestStorage.BlobCreated");
+        assert_eq!(cloud["type"], "Microsoft.Storage.BlobCreated");
         assert_eq!((&cloud["data"], &cloud["id"]), (&event["data"], &event["id"]));
     }
 }

@@ -152,7 +152,7 @@ impl Writer {
     /// Creates the queue when it is missing, and starts to write; containers are created with their first blob.
     ///
     /// # Errors
-    /// RestStorage cannot be reached, or refuses.
+    /// Storage cannot be reached, or refuses.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
         let account = RestStorage::new(&options.access)?;
         let events = match &options.queue {
@@ -184,7 +184,7 @@ impl Writer {
         Ok(Writer { written, events, _stop: stop.clone().drop_guard(), token: stop, tasks })
     }
 
-    /// What is written so far. Rows of a block that was cut count already; the rest of its last row comes with the next block.
+    /// What is written so far. Rows of a block that was cut count already; the rest of its last row comes at once.
     pub fn snapshot(&self) -> Written {
         Written { tables: self.written.lock().expect("no holder of this lock panics").clone() }
     }
@@ -224,7 +224,7 @@ impl Writer {
 /// are missing, and raises the event of a new blob on `queue` of the same account. Gives the blob's name.
 ///
 /// # Errors
-/// RestStorage cannot be reached, or refuses.
+/// Storage cannot be reached, or refuses.
 pub async fn append(
     account: &RestStorage,
     queue: Option<&str>,

@@ -40,7 +40,7 @@ struct Block {
 }
 
 impl TableWriter {
-    /// Writes all rows, or as many as there is time for, and finishes what was begun.
+    /// Writes all rows, or as many as there is time for.
     pub(super) async fn run(mut self) -> anyhow::Result<()> {
         let mut blobs: BTreeMap<i64, ExportBlob> = BTreeMap::new();
         let started = Instant::now();
@@ -50,7 +50,6 @@ impl TableWriter {
             let late = blobs.len() > 1 && self.rng.f64() < self.options.late;
             let folder = if late { *blobs.keys().nth(self.rng.usize(..blobs.len() - 1)).unwrap_or(&now) } else { now };
             let due = started + self.options.duration.mul_f64(fraction(next, self.count));
-            self.finish_lines(&mut blobs, (due < Instant::now() + PROMPT).then_some(folder)).await?;
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = tokio::time::sleep_until(due) => {}
@@ -64,17 +63,17 @@ impl TableWriter {
                 written.note(appended, &block.good, block.bytes.len());
                 written.bad.extend(block.bad);
             });
+            self.finish_line(&mut blobs, folder).await?;
         }
-        self.finish_lines(&mut blobs, None).await
+        Ok(())
     }
 
-    /// Finishes the lines that were begun, but for the blob that gets its next block soon.
-    async fn finish_lines(&self, blobs: &mut BTreeMap<i64, ExportBlob>, except: Option<i64>) -> anyhow::Result<()> {
-        for (folder, blob) in blobs {
-            if blob.is_unfinished() && Some(*folder) != except {
-                let appended = blob.append(&self.account, self.events.as_deref(), &[], 0).await?;
-                self.update(|written| written.note(appended, &Content::default(), 0));
-            }
+    /// Finishes a line that was begun, by an append of its own: the two halves of one upload come close together. A half that stays alone
+    /// until the blob counts as quiet is a wrong row to any reader.
+    async fn finish_line(&self, blobs: &mut BTreeMap<i64, ExportBlob>, folder: i64) -> anyhow::Result<()> {
+        if let Some(blob) = blobs.get_mut(&folder).filter(|blob| blob.is_unfinished()) {
+            let appended = blob.append(&self.account, self.events.as_deref(), &[], 0).await?;
+            self.update(|written| written.note(appended, &Content::default(), 0));
         }
         Ok(())
     }
@@ -127,9 +126,6 @@ impl TableWriter {
         change(written.entry(self.rows.table().to_owned()).or_default());
     }
 }
-
-/// A line that was begun is finished within about this time, as the two halves of one upload come close together.
-const PROMPT: std::time::Duration = std::time::Duration::from_millis(300);
 
 const FOLDER_SECONDS: i64 = 300;
 
