@@ -208,7 +208,10 @@ pub fn table_of(row: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn cut(chunks: &[&[u8]], longest: usize, finish: bool) -> (Vec<(u64, u64, Vec<u8>, bool)>, u64) {
+    /// Start, end, bytes and whether it is a piece.
+    type Cut = (u64, u64, Vec<u8>, bool);
+
+    fn cut(chunks: &[&[u8]], longest: usize, finish: bool) -> (Vec<Cut>, u64) {
         let mut lines = Lines::with_longest(100, longest);
         let mut out = Vec::new();
         let mut each = |line: Line<'_>| out.push((line.start, line.end, line.bytes.to_vec(), line.piece));
