@@ -1,0 +1,81 @@
+"""The Bicep compiler: where it is found, and what is asked of it."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+INFRA = ROOT / "infra"
+WORK = ROOT / "target" / "infra-check"
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+RESOURCE_GROUP = "rg-sentinel-axiom"
+LOCATION = "westeurope"
+
+# What the parameters files read. Fixed, so that a snapshot depends on the templates alone.
+ENVIRONMENT = {
+    "AXIOM_TOKEN": "xaat-not-a-token",
+    "AZURE_ENV_NAME": "production",
+    "AZURE_LOCATION": LOCATION,
+    "EXPORT_TABLES": "AuditLogs,SigninLogs",
+    "WORKSPACE_RESOURCE_ID": "/subscriptions/00000000-0000-0000-0000-000000000002/resourceGroups/rg-sentinel"
+    "/providers/Microsoft.OperationalInsights/workspaces/law-sentinel",
+}
+
+
+def find():
+    """The command line of the compiler and where it comes from, or `None`."""
+    on_path = shutil.which("bicep")
+    if on_path:
+        return [on_path], f"bicep on PATH ({on_path})"
+    beside = ROOT.parent / "shared" / "tools" / "bicep" / "bicep"
+    if beside.is_file():
+        return [str(beside)], "../shared/tools/bicep"
+    # `az bicep` is a wrapper with other arguments around a compiler that it keeps here; the compiler itself is what we need.
+    kept = Path(os.environ.get("AZURE_CONFIG_DIR", Path.home() / ".azure")) / "bin" / "bicep"
+    if shutil.which("az"):
+        subprocess.run(["az", "bicep", "install"], capture_output=True)
+    if kept.is_file():
+        return [str(kept)], f"az bicep ({kept})"
+    return None
+
+
+class Bicep:
+    """The compiler at work on a copy of infra/, so that it never writes into the repository."""
+
+    def __init__(self, command):
+        self.command = command
+        shutil.rmtree(WORK, ignore_errors=True)
+        shutil.copytree(INFRA, WORK, ignore=shutil.ignore_patterns("snapshots", "__pycache__"))
+        self.parameters_files = sorted([*WORK.glob("*.bicepparam"), *WORK.glob("checks/cases/*.bicepparam")])
+
+    def run(self, *arguments):
+        """Runs the compiler; gives its exit status, standard output and the lines of standard error."""
+        done = subprocess.run(
+            [*self.command, *arguments],
+            cwd=WORK,
+            env={"DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1", **os.environ, **ENVIRONMENT},
+            capture_output=True,
+            text=True,
+        )
+        findings = [line.replace(f"{WORK}/", "infra/") for line in done.stderr.splitlines() if line.strip()]
+        if done.returncode != 0 and not findings:
+            findings = [f"exit status {done.returncode} without a word"]
+        return done.stdout, findings
+
+    def build(self):
+        """The compiled template and the findings."""
+        text, findings = self.run("build", "--no-restore", "--stdout", "main.bicep")
+        return (json.loads(text) if text.strip() else None), findings
+
+    def snapshot(self, parameters_file):
+        """What a parameters file would deploy, and the findings."""
+        target = ["--subscription-id", SUBSCRIPTION, "--resource-group", RESOURCE_GROUP, "--location", LOCATION]
+        _, findings = self.run("snapshot", str(parameters_file), *target)
+        made = parameters_file.with_suffix(".snapshot.json")
+        if findings or not made.is_file():
+            return None, findings or [f"no snapshot of {parameters_file.name}"]
+        snapshot = json.loads(made.read_text())
+        return snapshot, [f"{parameters_file.name}: {json.dumps(each)}" for each in snapshot["diagnostics"]]

@@ -1,0 +1,33 @@
+using '../../main.bicep'
+
+// The plain loop in a container, in a private network, with every setting that has no parameter of its own.
+param axiomToken = readEnvironmentVariable('AXIOM_TOKEN')
+param workspaceResourceId = readEnvironmentVariable('WORKSPACE_RESOURCE_ID')
+param tables = ['SigninLogs']
+param axiomDatasetPrefix = 'sentinel-'
+param axiomEdge = 'eu-central-1.aws.edge.axiom.co'
+param axiomOrgId = 'example-abcd'
+param hosting = 'container'
+param privateNetwork = true
+param settings = {
+  AXIOM_CREATE_DATASETS: 'false'
+  AXIOM_DATASET: 'sentinel'
+  AXIOM_DATASET_MAP: 'SigninLogs=signins'
+  AXIOM_EDGE_URL: 'https://eu-central-1.aws.edge.axiom.co'
+  AXIOM_PROVENANCE: 'false'
+  BATCH_BYTES: 4194304
+  BATCH_ROWS: 5000
+  LOG_LEVEL: 'debug'
+  REFUSED_CONTAINER: 'set-aside'
+  ROW_BYTES: 500000
+  RUN_EVERY: 60
+  SETTLE_AFTER: 900
+  SWEEP_SCHEDULE: '0 */5 * * * *'
+  TABLES: 'SigninLogs'
+  TABLES_EXCEPT: 'AuditLogs'
+  UPLOADS: 2
+  VISIT_DEADLINE: 600
+  VISITS: 2
+  WORK_QUEUE: 'hints'
+  ZSTD_LEVEL: '3'
+}

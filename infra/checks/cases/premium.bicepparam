@@ -1,0 +1,24 @@
+using '../../main.bicep'
+
+// Elastic Premium in existing subnets without zones of its own, blobs kept, package from the own container, names changed.
+param axiomToken = readEnvironmentVariable('AXIOM_TOKEN')
+param workspaceResourceId = readEnvironmentVariable('WORKSPACE_RESOURCE_ID')
+param tables = ['SigninLogs']
+param actionGroupResourceIds = [
+  '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-monitor/providers/Microsoft.Insights/actionGroups/ag-soc'
+]
+param afterDelivery = 'keep'
+param appSubnetResourceId = '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-hub/providers/Microsoft.Network/virtualNetworks/vnet-hub/subnets/functions'
+param createPrivateDnsZones = false
+param endpointSubnetResourceId = '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-hub/providers/Microsoft.Network/virtualNetworks/vnet-hub/subnets/endpoints'
+param exportRetentionDays = 365
+param hosting = 'premium'
+param logWorkspaceResourceId = '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-monitor/providers/Microsoft.OperationalInsights/workspaces/log-platform'
+param name = 'axiom-logs'
+param packageUri = ''
+param privateNetwork = true
+param settings = {
+  REFUSED_CONTAINER: 'set-aside'
+  SWEEP_SCHEDULE: '0 */5 * * * *'
+  WORK_QUEUE: 'hints'
+}

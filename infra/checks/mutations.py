@@ -1,0 +1,149 @@
+"""Breaks things on purpose, one by one, in a copy of the repository, and sees the named check fail: the checks are checked."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import bicep
+import templates
+from report import named_checks
+
+COPY = bicep.ROOT / "target" / "infra-mutations" / "repository"
+MODULES = "infra/modules"
+EXPORT, HOST, VAULT = f"{MODULES}/export-account.bicep", f"{MODULES}/host-account.bicep", f"{MODULES}/vault.bicep"
+EVENTS, APP, ALERTS = f"{MODULES}/events.bicep", f"{MODULES}/function-app.bicep", f"{MODULES}/alerts.bicep"
+MAIN, FORM = "infra/main.bicep", "infra/createUiDefinition.json"
+TRIGGER = "function-blob-trigger/function.json"
+
+# The check that must fail, the file, what stands there, what is put in its place, and the parameters file that shows it.
+MUTATIONS = [
+    ("format", MAIN, "param hosting string =", "param hosting  string =", "small"),
+    ("build-and-lint", MAIN, "var tokenSecretName =", "var unused = 'x'\nvar tokenSecretName =", "small"),
+    ("build-and-lint", EXPORT, "supportsHttpsTrafficOnly", "supportsHttpsTrafic", "small"),
+    ("parameters-files", "infra/small.bicepparam", "param tables", "param tabels", "small"),
+    ("modules-are-used", MAIN, "'modules/alerts.bicep'", "'modules/../modules/alerts.bicep'", "small"),
+    ("exceptions-have-reasons", APP, "  // The published type of this resource has no properties, the service takes them.\n", "", "small"),
+    ("azuredeploy-is-fresh", MAIN, "param exportRetentionDays int = 30", "param exportRetentionDays int = 31", "small"),
+    ("parameters-are-described", MAIN, "'Optional. Mail addresses", "'Mail addresses", "small"),
+    ("outputs-hold-no-secret", MAIN, "output vaultName string = vaultName", "#disable-next-line outputs-should-not-contain-secrets\noutput vaultName string = axiomToken", "small"),
+    ("form-outputs-equal-parameters", FORM, '"quietTableHours": "[int', '"quietHours": "[int', "small"),
+    ("form-expressions-resolve", FORM, "[steps('axiom').edge]", "[steps('axiom').egde]", "small"),
+    ("form-agrees-with-parameters", FORM, '"defaultValue": "40"', '"defaultValue": "50"', "small"),
+    ("form-agrees-with-parameters", FORM, '"value": "premium"', '"value": "Premium"', "small"),
+    ("release-is-this-version", MAIN, "/v0.1.0/", "/v0.0.9/", "small"),
+    ("azd-project", "azure.yaml", "language: custom", "language: rust", "small"),
+    ("deploy-button", "README.md", "azuredeploy.json", "main.bicep", "small"),
+    ("snapshot-small", EXPORT, "days: 7", "days: 8", "small"),
+    ("two-accounts", EXPORT, "kind: 'StorageV2'", "kind: 'BlockBlobStorage'", "small"),
+    ("shared-key-off", HOST, "allowSharedKeyAccess: false", "allowSharedKeyAccess: true", "small"),
+    ("storage-tls", EXPORT, "'TLS1_2'", "'TLS1_0'", "small"),
+    ("no-public-blobs", EXPORT, "allowBlobPublicAccess: false", "allowBlobPublicAccess: true", "small"),
+    ("no-public-blobs", HOST, "publicAccess: 'None'", "publicAccess: 'Blob'", "small"),
+    ("storage-network", EXPORT, "bypass: 'AzureServices'", "bypass: 'None'", "small"),
+    ("storage-network", HOST, "denyPublicNetwork ? 'Deny' : 'Allow'", "denyPublicNetwork ? 'Allow' : 'Allow'", "small,private-network"),
+    ("no-versions-nor-soft-delete", EXPORT, "isVersioningEnabled: false", "isVersioningEnabled: true", "small"),
+    ("refused-rows-survive-a-slip", HOST, "      enabled: true\n      days: 7", "      enabled: true\n      days: 1", "small"),
+    ("lifecycle", MAIN, "containerPrefix: exportContainerPrefix\n    identityName", "containerPrefix: 'insights-'\n    identityName", "small"),
+    ("app-https-and-tls", APP, "httpsOnly: true", "httpsOnly: false", "small"),
+    ("no-publishing-passwords", APP, "name: 'scm'\n  properties: {\n    allow: false", "name: 'scm'\n  properties: {\n    allow: true", "small"),
+    ("one-user-assigned-identity", APP, "type: 'UserAssigned'", "type: 'SystemAssigned, UserAssigned'", "small"),
+    ("identity-connections-only", MAIN, "EXPORT_STORAGE__clientId: identity.properties.clientId", "EXPORT_STORAGE: exportAccountName", "small"),
+    ("identity-connections-only", MAIN, "AzureWebJobsStorage__credential: 'managedidentity'", "EXTRA: 'AccountKey=x'", "small"),
+    ("no-key-is-read", MAIN, "EXPORT_STORAGE__clientId: identity", "KEY: exportAccount.listKeys().keys[0].value\n  EXPORT_STORAGE__clientId: identity", "small"),
+    ("flex-settings", MAIN, "AXIOM_TOKEN: '@Micro", "FUNCTIONS_WORKER_RUNTIME: 'custom'\n  AXIOM_TOKEN: '@Micro", "small"),
+    ("flex-settings", APP, "  FUNCTIONS_WORKER_RUNTIME: 'custom'\n", "", "small,premium"),
+    ("vault", VAULT, "enablePurgeProtection: true", "enablePurgeProtection: null", "small"),
+    ("token-is-in-the-vault-alone", MAIN, "AXIOM_TOKEN: '@Microsoft.KeyVault(SecretUri=${tokenSecretUri})'", "AXIOM_TOKEN: axiomToken", "small"),
+    ("token-is-a-reference", MAIN, "/secrets/${tokenSecretName}'", "/secrets/other-token'", "small"),
+    ("token-is-a-reference", f"{MODULES}/container-app.bicep", "secretRef: 'axiom-token'", "secretRef: 'axiom'", "small,container"),
+    ("telemetry-needs-an-identity", f"{MODULES}/insights.bicep", "DisableLocalAuth: true", "DisableLocalAuth: false", "small"),
+    ("roles-are-known", f"{MODULES}/roles.bicep", "ba92f5b4-2d11-453d-a403-e96b0029c9fe", "ba92f5b4-2d11-453d-a403-e96b0029c9ff", "small"),
+    ("each-role-on-one-resource", EXPORT, "  scope: account\n  name: guid", "  name: guid", "small"),
+    ("roles-are-exactly-these", MAIN, "roles.storageQueueDataContributor, ", "", "small"),
+    ("roles-are-exactly-these", f"{MODULES}/roles.bicep", "4633458b-17de-408a-b874-0445c86b69e6", "b7e6dc6d-f1e8-4753-8033-0f276bb0955b", "small"),
+    ("blobs-are-deleted-on-the-two-accounts-alone", f"{MODULES}/insights.bicep", "roles.monitoringMetricsPublisher", "roles.storageBlobDataContributor", "small"),
+    ("blobs-are-deleted-on-the-two-accounts-alone", EVENTS, "scope: hostAccount::blobService::deadLetters", "scope: hostAccount", "small"),
+    ("export-rule", MAIN, "exportAccountResourceId: exportAccount.id", "exportAccountResourceId: hostAccount.id", "small"),
+    ("own-logs-are-not-exported", "infra/checks/cases/existing-topic.bicepparam", "param tables = ['SigninLogs']", "param tables = ['AppTraces']\nparam logWorkspaceResourceId = workspaceResourceId", "small,existing-topic"),
+    ("event-filter", EVENTS, "containers/${containerPrefix}", "containers/insights-", "small"),
+    ("event-filter", EVENTS, "Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobDeleted", "small"),
+    ("events-reach-the-queue", EVENTS, "queueName: queueName", "queueName: 'other'", "small"),
+    ("events-reach-the-queue", EVENTS, "604800", "60", "small"),
+    ("dead-letters", EVENTS, "blobContainerName: deadLetterContainerName", "blobContainerName: 'lost'", "small"),
+    ("topic", EVENTS, "type: 'SystemAssigned'\n  }\n  properties", "type: 'None'\n  }\n  properties", "small"),
+    ("settings-name-the-two-accounts", MAIN, "EXPORT_STORAGE__blobServiceUri: 'https://${exportAccountName}", "EXPORT_STORAGE__blobServiceUri: 'https://${hostAccountName}", "small"),
+    ("refused-container", MAIN, "packageContainerName, refusedContainerName]", "packageContainerName]", "small"),
+    ("poison-queue", MAIN, "-poison'", "-dead'", "small"),
+    ("flex-app", APP, "name: 'custom'", "name: 'python'", "small"),
+    ("flex-app", MAIN, "var queueFunctionName = 'function-blob-trigger'", "var queueFunctionName = 'function-blob'", "small,large"),
+    ("premium-app", APP, "'ElasticPremium'", "'Dynamic'", "small,premium"),
+    ("container-app", f"{MODULES}/container-app.bicep", "['run']", "['serve']", "small,container"),
+    ("code-comes-along", APP, "flex && !empty(packageUri)", "flex && empty(packageUri)", "small"),
+    ("keep-mode", MAIN, "AFTER_DELIVERY: afterDelivery", "AFTER_DELIVERY: afterDelivery == 'keep' ? 'delete' : 'delete'", "small,premium"),
+    ("private-network", MAIN, "  { name: 'pe-${hostAccountName}-table', resourceId: hostAccount.id, group: 'table' }\n", "", "small,private-network"),
+    ("app-is-in-the-network", MAIN, "var appSubnetId = !privateNetwork ? ''", "var appSubnetId = privateNetwork ? ''", "small,private-network"),
+    ("alerts-are-exactly-these", ALERTS, "name: 'queue-age'", "name: 'age'", "small"),
+    ("alerts-tell-somebody", ALERTS, "        actionGroups: actionGroups", "        actionGroups: []", "small"),
+    ("alerts-watch-what-is-deployed", MAIN, "topicResourceId: topic.id", "topicResourceId: '${topic.id}x'", "small"),
+    ("alerts-are-in-the-docs", "docs/troubleshooting.md", "### `queue-age`", "### `queue-old`", "small"),
+    ("app-settings-are-known", MAIN, "  WORK_QUEUE: workQueueName", "  WORK_QEUE: workQueueName\n  WORK_QUEUE: workQueueName", "small"),
+    ("settings-can-be-set", "infra/checks/cases/container.bicepparam", "  ZSTD_LEVEL: '3'\n", "", "small,container,premium"),
+    ("setting-parameters-are-the-table", MAIN, "  ZSTD_LEVEL: string?", "  ZSTD: string?", "small"),
+    ("setting-defaults", MAIN, "settings.?REFUSED_CONTAINER ?? 'refused'", "settings.?REFUSED_CONTAINER ?? 'rejected'", "small"),
+    ("example-settings", "local.settings.json.example", '"EXPORT_STORAGE"', '"EXPORT_STORE"', "small"),
+    ("readme-settings", "README.md", "`BATCH_ROWS`", "`BATCH_LINES`", "small"),
+    ("functions-exist", MAIN, "var sweepFunctionName = 'function-sweep'", "var sweepFunctionName = 'sweep'", "small"),
+    ("trigger-reads-the-queue-of-the-events", TRIGGER, "%WORK_QUEUE%", "blob-created", "small"),
+    ("function-variables-are-set", "function-sweep/function.json", "%SWEEP_SCHEDULE%", "%SCHEDULE%", "small"),
+    ("container-prefix", MAIN, "var exportContainerPrefix = 'am-'", "var exportContainerPrefix = 'an-'", "small"),
+    ("report-fields", ALERTS, "report.rows", "report.row_count", "small"),
+    ("report-fields", "src/log.rs", "flatten_event(true)", "flatten_event(false)", "small"),
+    ("executable", "host.json", '"defaultExecutablePath": "', '"defaultExecutablePath": "./', "small"),
+    ("visits-end-before-the-host-ends-them", "host.json", '"functionTimeout": "00:30:00"', '"functionTimeout": "00:20:00"', "small"),
+    ("host-keeps-the-lines-that-alerts-read", "host.json", '"Function": "Information"', '"Function": "Warning"', "small"),
+    ("picture-is-fresh", MAIN, "param axiomUrl string = 'https://api.axiom.co'", "param axiomUrl string = 'https://api.eu.axiom.co'", "small"),
+    ("checkov", VAULT, "enablePurgeProtection: true", "enablePurgeProtection: null", "small,premium"),
+    ("checkov", "infra/checks/checkov-skips.txt", "CKV_AZURE_41 ", "CKV_AZURE_40 ", "small,premium"),
+]
+
+
+def main(only):
+    """Runs every mutation, or those of the checks whose name contains `only`; gives 1 when one of them goes unseen."""
+    files = subprocess.run(["git", "ls-files"], cwd=bicep.ROOT, capture_output=True, text=True, check=True).stdout.split()
+    shutil.rmtree(COPY, ignore_errors=True)
+    for file in files:
+        (COPY / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(bicep.ROOT / file, COPY / file)
+    (COPY / "target").mkdir(exist_ok=True)
+    (COPY / "target" / "checkov").symlink_to(bicep.ROOT / "target" / "checkov")
+    command, origin = bicep.find()
+    print(f"Bicep compiler: {origin}")
+    environment = dict(os.environ)
+    environment["PATH"] = f"{os.path.dirname(command[0])}:{environment['PATH']}"
+
+    without_snapshots = {"format", "build-and-lint", "parameters-files", *named_checks(templates)}
+    seen = unseen = 0
+    for check, file, old, new, parameters in MUTATIONS:
+        if only and only not in check:
+            continue
+        parameters = "none" if check in without_snapshots else parameters
+        path = COPY / file
+        text = path.read_text() if path.is_file() else ""
+        if old not in text:
+            unseen += 1
+            print(f"UNSEEN  {check}: {file} has no {old!r}", flush=True)
+            continue
+        path.write_text(text.replace(old, new))
+        run = [sys.executable, "-B", str(COPY / "infra" / "checks" / "check.py"), check, f"--parameters={parameters}"]
+        output = subprocess.run(run, capture_output=True, text=True, env=environment).stdout
+        path.write_text(text)
+        if f"FAIL  {check}\n" in output:
+            seen += 1
+            finding = output.split(f"FAIL  {check}\n")[1].splitlines()[0].strip()
+            print(f"seen    {check}: {finding}", flush=True)
+        else:
+            unseen += 1
+            print(f"UNSEEN  {check}: {old!r} -> {new!r} in {file}\n{output}", flush=True)
+    print(f"{seen} seen, {unseen} unseen")
+    return 1 if unseen or not seen else 0
