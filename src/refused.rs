@@ -1,6 +1,6 @@
 //! Rows that Axiom will never take: kept aside with their reason, never dropped.
 //!
-//! One blob of JSON lines for each batch that had such rows, named by the source blob and the offset, so that a repeated batch writes over
+//! One blob of JSON lines for each batch that had such rows, named by the source blob and the stretch, so that a repeated batch writes over
 //! its own record instead of beside it.
 
 use std::time::Duration;
@@ -129,7 +129,7 @@ impl RefusedRows {
         if !delivered.refused().is_empty() {
             let at = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
             let records: Vec<_> = delivered.refused().iter().map(|row| Record::new(origin, row, &at)).collect();
-            self.blobs.put(&self.container, &name(origin, delivered.span().start), to_lines(&records).into()).await?;
+            self.blobs.put(&self.container, &name(origin, delivered.span()), to_lines(&records).into()).await?;
         }
         Ok(Kept { delivered })
     }
@@ -243,8 +243,11 @@ fn to_lines(records: &[Record]) -> Vec<u8> {
     body
 }
 
-fn name(origin: &Origin, offset: u64) -> String {
-    format!("{}/{}-{offset:020}.jsonl", origin.blob, origin.created.unix_timestamp())
+/// Both ends are in the name: a visit that is held up until its claim has run out may write the record of a shorter batch from the same offset
+/// after the visit that took over, and must not write over what that one has set aside.
+fn name(origin: &Origin, span: Span) -> String {
+    let created = origin.created.unix_timestamp();
+    format!("{}/{created}-{:020}-{:020}.jsonl", origin.blob, span.start, span.end)
 }
 
 #[cfg(test)]
@@ -260,6 +263,8 @@ mod tests {
             let back: Record = serde_json::from_str(&text).unwrap();
             assert_eq!((back.bytes(), back.offset, back.perhaps_delivered), (row, 7, false), "{text}");
         }
-        assert_eq!(name(&origin, 7), "am-x/y/0-00000000000000000007.jsonl");
+        let long = name(&origin, Span { start: 7, end: 90 });
+        assert_eq!(long, "am-x/y/0-00000000000000000007-00000000000000000090.jsonl");
+        assert_ne!(long, name(&origin, Span { start: 7, end: 50 }), "a shorter batch has a record of its own");
     }
 }

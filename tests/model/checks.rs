@@ -288,7 +288,9 @@ impl Model for Protocol {
             Property::always(OFFSET_IS_TRUE, |_, world: &World| {
                 world.blob.as_ref().is_none_or(|blob| {
                     let shipped = blob.marks.shipped;
-                    shipped <= u64::from(blob.length) && (0..shipped).all(|at| world.is_settled(blob.first + at as u8))
+                    u8::try_from(shipped).is_ok_and(|shipped| {
+                        shipped <= blob.length && (0..shipped).all(|at| world.is_settled(blob.first + at))
+                    })
                 })
             }),
             Property::always(NOT_DELETED, |_, world: &World| world.flaw != Some(Flaw::Deleted)),
