@@ -216,7 +216,7 @@ mod tests {
         let app = App::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &settings()).unwrap();
         assert!(app.executable.ends_with("sentinel-axiom"));
         assert_eq!(app.function_timeout, Some(Duration::from_secs(1800)));
-        assert_eq!((app.queues.batch_size, app.queues.new_batch_threshold, app.queues.max_dequeue_count), (16, 8, 5));
+        assert_eq!((app.queues.batch_size, app.queues.new_batch_threshold, app.queues.max_dequeue_count), (8, 4, 5));
         assert_eq!(app.queues.visibility_timeout, Duration::from_secs(60));
         let [blob, sweep] = &app.functions[..] else { panic!("two functions: {:?}", app.functions) };
         assert_eq!((blob.name.as_str(), blob.binding.as_str()), ("function-blob-trigger", "event"));
