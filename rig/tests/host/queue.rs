@@ -103,15 +103,15 @@ async fn batches_overlap_up_to_the_threshold() {
             rig.work.send(text).await.unwrap();
         }
     };
-    send(8, "ok 3000").await;
-    send(8, "ok 9000").await;
+    send(4, "ok 3000").await;
+    send(4, "ok 9000").await;
     let host = rig.host(|_| {}).await;
-    until("the first batch runs", || host.stats().in_flight == 16).await;
-    // These wait until only the eight long ones are left of the first batch; then sixteen are taken beside them.
-    send(20, "ok 1000").await;
+    until("the first batch runs", || host.stats().in_flight == 8).await;
+    // These wait until only the four long ones are left of the first batch; then eight are taken beside them.
+    send(10, "ok 1000").await;
     rig.until_empty().await;
     let stats = host.stop().await;
-    assert_eq!((stats.succeeded, stats.redelivered, stats.most_in_flight), (36, 0, 24));
+    assert_eq!((stats.succeeded, stats.redelivered, stats.most_in_flight), (18, 0, 12));
 }
 
 #[tokio::test]
