@@ -1,9 +1,9 @@
 //! The flow itself, top to bottom: one visit to one blob.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{FuturesOrdered, StreamExt as _};
+use time::OffsetDateTime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -132,15 +132,9 @@ async fn ship(
     let Some(mut held) = Held::claim(&flow.export, blob, &visit_id, seen, seen_at, from).await? else {
         return Ok(None);
     };
-    let table = if first.rows.is_empty() { None } else { lines::table_of(first.row(0)) };
-    let dataset = flow.axiom.dataset_for(table.as_deref(), blob.table());
-    visit.dataset(&dataset);
-    let route = Arc::new(Route {
-        destination: Destination { dataset: dataset.clone(), blob: Some(blob.to_string()) },
-        origin: Origin { blob: blob.to_string(), created, dataset },
-        level: flow.level.for_backlog(length - from),
-    });
-    match deliver_all(flow, &route, until, visit, &mut held, batches, first).await {
+    let level = flow.level.for_backlog(length - from);
+    let route = Route { blob: blob.clone(), created, level, dataset: flow.axiom.dataset_for(None, blob.table()) };
+    match deliver_all(flow, route, until, visit, &mut held, batches, first).await {
         Ok(()) => {}
         Err(ShipError::Settle(error)) => return Err(error.into()),
         Err(error) => {
@@ -159,23 +153,40 @@ async fn ship(
 }
 
 /// Where the batches of one stretch go.
+#[derive(Clone)]
 struct Route {
-    destination: Destination,
-    origin: Origin,
+    blob: ExportBlob,
+    created: OffsetDateTime,
     level: i32,
+    dataset: String,
+}
+
+impl Route {
+    /// The rows' own `Type` gives the table's case; a batch of bad rows alone goes where the one before it went.
+    fn follow(&mut self, batch: &Batch, axiom: &Axiom) {
+        let table = if batch.rows.is_empty() { None } else { lines::table_of(batch.row(0)) };
+        if table.is_some() {
+            self.dataset = axiom.dataset_for(table.as_deref(), self.blob.table());
+        }
+    }
 }
 
 async fn deliver_all(
     flow: &Flow,
-    route: &Arc<Route>,
+    mut route: Route,
     until: &Until,
     visit: &mut Visit,
     held: &mut Held<'_>,
     mut batches: Batches,
     first: Batch,
 ) -> Result<(), ShipError> {
+    let mut send = |batch: Batch, visit: &mut Visit| {
+        route.follow(&batch, &flow.axiom);
+        visit.dataset(&route.dataset);
+        deliver(flow.clone(), route.clone(), batch)
+    };
     let mut under_way = FuturesOrdered::new();
-    under_way.push_back(deliver(flow.clone(), route.clone(), first));
+    under_way.push_back(send(first, visit));
     let mut more = true;
     while more || !under_way.is_empty() {
         tokio::select! {
@@ -192,7 +203,7 @@ async fn deliver_all(
                 }
             }
             batch = batches.next(), if more && under_way.len() < flow.uploads => match batch {
-                Some(batch) => under_way.push_back(deliver(flow.clone(), route.clone(), batch?)),
+                Some(batch) => under_way.push_back(send(batch?, visit)),
                 None => more = false,
             },
             () = tokio::time::sleep_until(held.renew_at()) => held.commit().await?,
@@ -212,11 +223,14 @@ fn settle(held: &mut Held<'_>, visit: &mut Visit, kept: &Kept) -> Result<(), Shi
 }
 
 /// One batch on its way, in a task of its own so that several are under way at once; aborted when the visit ends early.
-async fn deliver(flow: Flow, route: Arc<Route>, batch: Batch) -> Result<Kept, ShipError> {
+async fn deliver(flow: Flow, route: Route, batch: Batch) -> Result<Kept, ShipError> {
     let task = tokio::spawn(async move {
+        let Route { blob, created, level, dataset } = route;
+        let destination = Destination { dataset: dataset.clone(), blob: Some(blob.to_string()) };
         let deadline = Instant::now() + BATCH_TRIES;
-        let delivered = flow.axiom.deliver(&route.destination, batch, route.level, deadline).await?;
-        Ok(flow.refused.keep(delivered, &route.origin).await?)
+        let delivered = flow.axiom.deliver(&destination, batch, level, deadline).await?;
+        let origin = Origin { blob: blob.to_string(), created, dataset };
+        Ok(flow.refused.keep(delivered, &origin).await?)
     });
     match AbortOnDropHandle::new(task).await {
         Ok(kept) => kept,
