@@ -7,11 +7,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-10}
 targets=("${@:2}")
 [ ${#targets[@]} -gt 0 ] || targets=(answer blob_name envelope framing row)
-tools=target/ci-tools
-if [ ! -x "$tools/bin/cargo-fuzz" ]; then
-  python3 -m venv "$tools"
-  "$tools/bin/pip" install --quiet --disable-pip-version-check -r .ci/requirements.txt
-fi
+source .ci/tools.sh
 # cargo-fuzz instruments with `-Z`-like flags that stable refuses otherwise.
 export RUSTC_BOOTSTRAP=1
 "$tools/bin/cargo-fuzz" fuzz build --sanitizer none

@@ -17,8 +17,8 @@
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, LOCATION};
+use http::StatusCode;
+use http::header::{HeaderMap, LOCATION};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;

@@ -1,6 +1,6 @@
 //! The answer table, line by line.
 
-use reqwest::header::HeaderValue;
+use http::header::HeaderValue;
 
 use super::*;
 

@@ -1,0 +1,16 @@
+//! The files of the program that read foreign bytes, as they are: they are pure, so they build without the rest.
+
+#![allow(dead_code, reason = "the rest of the program is not here to use it")]
+
+#[path = "../src/lines.rs"]
+pub mod lines;
+#[path = "../src/wake/mod.rs"]
+pub mod wake;
+
+/// The reading of answers.
+#[path = "../src/axiom"]
+pub mod axiom {
+    pub mod answer;
+    mod text;
+    mod wait;
+}
