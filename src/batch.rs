@@ -14,7 +14,7 @@ pub struct BatchLimits {
 }
 
 /// A stretch of the source, in bytes: `start..end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Span {
     /// First byte.
     pub start: u64,

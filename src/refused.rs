@@ -178,18 +178,26 @@ impl RefusedRows {
     /// Sends the rows of one blob again and keeps those that are refused still. The record is replaced only after the delivery.
     ///
     /// # Errors
-    /// The rows could not be read, delivered or written: then all of them stay.
+    /// The rows could not be read, delivered or written: then all that are not delivered stay.
     pub async fn replay(&self, axiom: &Axiom, name: &str, which: Replay) -> Result<Replayed, ReplayError> {
         let (records, version) = self.read(name).await?;
         let sendable = |record: &Record| {
             (which.perhaps_delivered || !record.perhaps_delivered)
                 && lines::check_row(&record.bytes(), which.row_bytes).is_ok()
         };
-        let (send, mut remain): (Vec<Record>, Vec<Record>) = records.into_iter().partition(sendable);
+        let (mut send, mut remain): (Vec<Record>, Vec<Record>) = records.into_iter().partition(sendable);
+        send.sort_by_key(|record| record.offset);
         let Some(first) = send.first() else { return Ok(Replayed { delivered: 0, remain: remain.len() as u64 }) };
         let destination = Destination { dataset: first.dataset.clone(), blob: Some(first.blob.clone()) };
         let deadline = tokio::time::Instant::now() + REPLAY_TRIES;
-        let delivered = axiom.deliver(&destination, batch(&send), REPLAY_LEVEL, deadline).await?;
+        let (delivered, undelivered) = match axiom.deliver(&destination, batch(&send), REPLAY_LEVEL, deadline).await {
+            Ok(delivered) => (delivered, None),
+            Err(mut undelivered) => match undelivered.take_part() {
+                Some(delivered) => (delivered, Some(undelivered)),
+                None => return Err(undelivered.into()),
+            },
+        };
+        remain.extend(send.iter().filter(|record| record.offset >= delivered.span().end).cloned());
         for refused in delivered.refused() {
             remain.extend(send.iter().find(|record| record.offset == refused.source).map(|record| Record {
                 reason: refused.reason.clone(),
@@ -202,7 +210,10 @@ impl RefusedRows {
         } else {
             self.blobs.put(&self.container, name, to_lines(&remain).into()).await?;
         }
-        Ok(Replayed { delivered: delivered.tally().rows, remain: remain.len() as u64 })
+        match undelivered {
+            Some(undelivered) => Err(undelivered.into()),
+            None => Ok(Replayed { delivered: delivered.tally().rows, remain: remain.len() as u64 }),
+        }
     }
 }
 

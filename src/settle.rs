@@ -46,9 +46,6 @@ pub enum SettleError {
     /// The blob is gone.
     #[error("blob {0} was deleted by someone else during the visit")]
     Gone(String),
-    /// Batches came out of order, which the flow rules out.
-    #[error("blob {0}: a stretch does not begin where the last one ended")]
-    Gap(String),
     /// The service did not do it.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -78,9 +75,8 @@ impl<'a> Held<'a> {
         visit: &'a str,
         seen: Properties,
         seen_at: Instant,
-        shipped: u64,
+        marks: Marks,
     ) -> Result<Option<Self>, StorageError> {
-        let marks = Marks { shipped, claim: None };
         let mut held = Self { blobs, blob, visit, properties: seen, seen_at, marks };
         held.marks.claim = Some(held.fresh_claim());
         match held.marks.store(blobs, blob, &held.properties).await? {
@@ -104,12 +100,12 @@ impl<'a> Held<'a> {
         self.properties.length
     }
 
-    /// Moves the offset over a stretch whose rows are delivered or set aside; [`Held::commit`] stores it.
-    ///
-    /// # Errors
-    /// [`SettleError::Gap`].
-    pub fn advance(&mut self, kept: &Kept) -> Result<(), SettleError> {
-        if self.marks.advance(kept.span()) { Ok(()) } else { Err(SettleError::Gap(self.blob.to_string())) }
+    /// Takes a stretch whose rows are delivered or set aside into the marks; [`Held::commit`] stores them. In order, the offset moves over it. Behind a
+    /// stretch that failed it is remembered as settled ahead, so that the next visit does not send it again.
+    pub fn settle(&mut self, kept: &Kept) {
+        if !self.marks.advance(kept.span()) {
+            self.marks.keep_ahead(kept.span());
+        }
     }
 
     /// Stores the offset and a renewed claim.

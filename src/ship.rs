@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::axiom::{Axiom, Cause, Destination, Tally, Undelivered};
+use crate::axiom::{Axiom, Destination, Undelivered};
 use crate::azure::{Blobs, Properties, ReadError, StorageError};
-use crate::batch::{Batch, BatchLimits};
+use crate::batch::{Batch, BatchLimits, Span};
 use crate::lines;
 use crate::refused::{Kept, Origin, RefusedRows};
 use crate::report::{End, Visit};
@@ -83,7 +83,7 @@ pub async fn visit(flow: &Flow, blob: &ExportBlob, until: &Until) -> Visit {
 async fn looks(flow: &Flow, blob: &ExportBlob, until: &Until, visit: &mut Visit) -> Result<End, ShipError> {
     for _ in 0..LOOKS {
         if let Some(wait) = flow.axiom.paused() {
-            return Err(Undelivered::Later { wait: Some(wait), cause: Cause::Paused, tally: Tally::default() }.into());
+            return Err(Undelivered::paused(wait).into());
         }
         let seen_at = Instant::now();
         let Some(seen) = flow.export.properties(blob.container(), blob.name()).await? else { return Ok(End::Gone) };
@@ -122,14 +122,18 @@ async fn ship(
 ) -> Result<Option<End>, ShipError> {
     let Stretch { seen, seen_at, from, settled } = stretch;
     let (created, length) = (seen.created, seen.length);
-    let reader = flow.export.read(blob.container(), blob.name(), from, length, created);
-    let mut batches = Batches::open(reader, from, settled, flow.limits);
+    let marks = Marks::read(&seen.metadata).from(from);
+    let read = {
+        let (blobs, blob) = (flow.export.clone(), blob.clone());
+        move |span: Span| blobs.read(blob.container(), blob.name(), span.start, span.end, created)
+    };
+    let mut batches = Batches::open(marks.gaps(length), read, settled, flow.limits);
     // The first batch is cut before anything is written: a visit that finds only an unfinished line must leave no trace, since our own
     // writes renew the time by which a blob counts as settled.
     let Some(first) = batches.next().await else { return Ok(Some(End::Left(Leave::Unfinished))) };
     let first = first?;
     let visit_id = visit.id().to_owned();
-    let Some(mut held) = Held::claim(&flow.export, blob, &visit_id, seen, seen_at, from).await? else {
+    let Some(mut held) = Held::claim(&flow.export, blob, &visit_id, seen, seen_at, marks).await? else {
         return Ok(None);
     };
     let level = flow.level.for_backlog(length - from);
@@ -171,6 +175,8 @@ impl Route {
     }
 }
 
+/// Sends the batches, several at a time, and commits in order. After a failure nothing new is begun, but what is under way gets its answer: a request
+/// that is cut off may be taken all the same, and what Axiom took must not be sent again.
 async fn deliver_all(
     flow: &Flow,
     mut route: Route,
@@ -187,53 +193,77 @@ async fn deliver_all(
     };
     let mut under_way = FuturesOrdered::new();
     under_way.push_back(send(first, visit));
-    let mut more = true;
+    let (mut more, mut failed) = (true, None);
     while more || !under_way.is_empty() {
         tokio::select! {
             biased;
-            Some(kept) = under_way.next(), if !under_way.is_empty() => {
-                settle(held, visit, &kept?)?;
+            Some(sent) = under_way.next(), if !under_way.is_empty() => {
+                settle(held, visit, sent, &mut failed);
                 // Acknowledged meanwhile: one write for all of them. The order is that of the blob, so the offset never passes a gap.
-                while let Some(Some(kept)) = futures::FutureExt::now_or_never(under_way.next()) {
-                    settle(held, visit, &kept?)?;
+                while let Some(Some(sent)) = futures::FutureExt::now_or_never(under_way.next()) {
+                    settle(held, visit, sent, &mut failed);
                 }
+                more &= failed.is_none();
                 // The last commit of a stretch is made together with giving up the claim, or is the delete.
-                if more || !under_way.is_empty() {
-                    held.commit().await?;
+                if failed.is_none() && (more || !under_way.is_empty()) {
+                    commit(held, &mut failed).await?;
                 }
             }
             batch = batches.next(), if more && under_way.len() < flow.uploads => match batch {
-                Some(batch) => under_way.push_back(send(batch?, visit)),
+                Some(Ok(batch)) => under_way.push_back(send(batch, visit)),
+                Some(Err(error)) => (more, failed) = (false, Some(error.into())),
                 None => more = false,
             },
-            () = tokio::time::sleep_until(held.renew_at()) => held.commit().await?,
+            () = tokio::time::sleep_until(held.renew_at()) => commit(held, &mut failed).await?,
             () = until.reached(), if more => {
                 batches.close();
                 more = false;
             }
         }
     }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Takes what became of a batch into the marks.
+fn settle(held: &mut Held<'_>, visit: &mut Visit, (kept, error): Sent, failed: &mut Option<ShipError>) {
+    if let Some(kept) = kept {
+        held.settle(&kept);
+        visit.settled(&kept);
+    }
+    *failed = failed.take().or(error);
+}
+
+/// Stores the marks and renews the claim. Storage that does not answer is a failure as any other: they are stored once more when the claim is given up.
+async fn commit(held: &mut Held<'_>, failed: &mut Option<ShipError>) -> Result<(), SettleError> {
+    match held.commit().await {
+        Err(SettleError::Storage(error)) => *failed = failed.take().or(Some(error.into())),
+        outcome => outcome?,
+    }
     Ok(())
 }
 
-fn settle(held: &mut Held<'_>, visit: &mut Visit, kept: &Kept) -> Result<(), ShipError> {
-    held.advance(kept)?;
-    visit.settled(kept);
-    Ok(())
-}
+/// What became of a batch: the part of it, from its start on, that is in Axiom or set aside, and why it is not all.
+type Sent = (Option<Kept>, Option<ShipError>);
 
-/// One batch on its way, in a task of its own so that several are under way at once; aborted when the visit ends early.
-async fn deliver(flow: Flow, route: Route, batch: Batch) -> Result<Kept, ShipError> {
+/// One batch on its way, in a task of its own so that several are under way at once; aborted when the claim is lost.
+async fn deliver(flow: Flow, route: Route, batch: Batch) -> Sent {
     let task = tokio::spawn(async move {
         let Route { blob, created, level, dataset } = route;
         let destination = Destination { dataset: dataset.clone(), blob: Some(blob.to_string()) };
         let deadline = Instant::now() + BATCH_TRIES;
-        let delivered = flow.axiom.deliver(&destination, batch, level, deadline).await?;
+        let (delivered, error) = match flow.axiom.deliver(&destination, batch, level, deadline).await {
+            Ok(delivered) => (Some(delivered), None),
+            Err(mut undelivered) => (undelivered.take_part(), Some(undelivered.into())),
+        };
+        let Some(delivered) = delivered else { return (None, error) };
         let origin = Origin { blob: blob.to_string(), created, dataset };
-        Ok(flow.refused.keep(delivered, &origin).await?)
+        match flow.refused.keep(delivered, &origin).await {
+            Ok(kept) => (Some(kept), error),
+            Err(storage) => (None, error.or(Some(storage.into()))),
+        }
     });
     match AbortOnDropHandle::new(task).await {
-        Ok(kept) => kept,
+        Ok(sent) => sent,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

@@ -1,5 +1,7 @@
 //! The rules of the house that no lint knows: how large files and functions may be, who may name what, and that the README tells the settings as they are.
 
+#![allow(clippy::unwrap_used, reason = "all of it is test code, helpers too")]
+
 #[path = "house/scan.rs"]
 mod scan;
 

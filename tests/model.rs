@@ -1,6 +1,6 @@
 //! A model of the protocol, checked exhaustively within bounds: one blob, its writer, two visits, the sweep, the queue, Axiom, and faults between
 //! any two steps (a kill, a stall beyond the claim, a lost answer, a refusal). It asks the decision functions of the program (`plan`, `may_delete`,
-//! `after_conflict`, `Marks::advance`), so that model and program cannot drift apart. What a visit does around them stands in `model/visit.rs`, in
+//! `after_conflict`, `Marks`), so that model and program cannot drift apart. What a visit does around them stands in `model/visit.rs`, in
 //! the order of `ship.rs` and `settle.rs`, one operation to a step.
 //!
 //! That a check passes says something only if it can fail: each mutant breaks one rule, and must be found.
@@ -102,4 +102,9 @@ fn a_sweep_that_never_runs_is_caught() {
 fn a_record_of_refused_rows_that_a_shorter_batch_writes_over_is_caught() {
     let bounds = Bounds { lines: 2, bad: true, ..bounds(2, None, 1) };
     caught(Mutant::RecordNamedByItsStart, checks::OFFSET_IS_TRUE, bounds);
+}
+
+#[test]
+fn a_visit_that_forgets_what_axiom_took_behind_a_refused_batch_is_caught() {
+    caught(Mutant::ForgetAhead, checks::EXCUSED, bounds(2, None, 1));
 }

@@ -12,7 +12,7 @@ use super::outcome::{Cause, Delivered, Stop, Tally, Undelivered};
 use super::piece::{Piece, bytes_of, cut, halves};
 use super::tries::Tries;
 use super::{Destination, Inner, advice};
-use crate::batch::{Batch, Refused, Row};
+use crate::batch::{Batch, Refused, Row, Span};
 use crate::settings::AxiomSettings;
 
 /// Times that rows are sent again after a success that cannot be read. More would mostly make duplicates: the status says that they are in.
@@ -31,6 +31,8 @@ pub(super) struct Delivery<'a> {
     level: i32,
     tries: Tries<'a>,
     rows: Vec<Row>,
+    /// Rows from the first one on that are in Axiom or handed over as refused.
+    settled: usize,
     tally: Tally,
     refused: Vec<Refused>,
     warning: Option<String>,
@@ -48,6 +50,7 @@ impl<'a> Delivery<'a> {
             level,
             tries,
             rows: Vec::new(),
+            settled: 0,
             tally: Tally::default(),
             refused: Vec::new(),
             warning: None,
@@ -62,8 +65,16 @@ impl<'a> Delivery<'a> {
         (self.rows, self.refused, self.tally.body_bytes) = (rows, refused, body.len() as u64);
         match self.send_all(body).await {
             Ok(()) => Ok(Delivered::new(span, self.tally, self.refused, self.warning)),
-            Err(stop) => Err(stop.with(self.tally)),
+            Err(stop) => Err(stop.with(self.tally, self.part(span))),
         }
+    }
+
+    /// What is settled of a batch that was not finished. Pieces go in order, so it is the start of it, with the refused lines in between.
+    fn part(self, span: Span) -> Option<Delivered> {
+        let end = self.rows.get(self.settled).filter(|_| self.settled > 0)?.source;
+        let body_bytes = bytes_of(&self.rows, &(0..self.settled)).len() as u64;
+        let refused = self.refused.into_iter().filter(|refused| refused.source < end).collect();
+        Some(Delivered::new(Span { end, ..span }, Tally { body_bytes, ..self.tally }, refused, self.warning))
     }
 
     /// Sends what is on the stack of pieces until nothing is left; a piece comes off it only when each of its rows is in Axiom or set aside.
@@ -117,7 +128,7 @@ impl<'a> Delivery<'a> {
         self.tally.rows += piece.rows.len() as u64;
         self.warning = warning.or(self.warning.take());
         self.axiom.storm.accepted(&self.to.dataset);
-        self.move_on();
+        self.move_on(piece.rows.end);
     }
 
     /// Halves a piece that Axiom does not take. A single row is set aside, unless it looks as if no row at all were taken.
@@ -138,6 +149,7 @@ impl<'a> Delivery<'a> {
     async fn set_aside(&mut self, piece: Piece, reason: &str, perhaps_delivered: bool) -> Result<(), Stop> {
         let at = bytes_of(&self.rows, &piece.rows);
         let body = Zstd::expand(piece.wire, at.len()).await?;
+        let end = piece.rows.end;
         for index in piece.rows {
             let row = bytes_of(&self.rows, &(index..index + 1));
             self.refused.push(Refused {
@@ -147,7 +159,7 @@ impl<'a> Delivery<'a> {
                 perhaps_delivered,
             });
         }
-        self.move_on();
+        self.move_on(end);
         Ok(())
     }
 
@@ -205,7 +217,8 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    fn move_on(&mut self) {
+    fn move_on(&mut self, settled: usize) {
+        self.settled = settled;
         (self.outcome_unknown, self.unreadable, self.missing) = (false, 0, 0);
         self.tries.progress();
     }

@@ -62,7 +62,7 @@ impl Delivered {
     }
 }
 
-/// A batch that is not delivered. Nothing of it may be forgotten, though rows of it may be in Axiom already: sending it again may duplicate those.
+/// A batch that is not delivered, or not all of it. Nothing of the rest may be forgotten, though rows of it may be in Axiom already.
 #[derive(Debug, thiserror::Error)]
 pub enum Undelivered {
     /// Settings or rights must change first. Trying again soon is useless.
@@ -72,6 +72,8 @@ pub enum Undelivered {
         advice: String,
         /// What was tried.
         tally: Tally,
+        /// What is delivered from the start of the batch on, if it was sent in pieces.
+        part: Option<Box<Delivered>>,
     },
     /// It may work later.
     #[error("put off the delivery to Axiom")]
@@ -83,15 +85,23 @@ pub enum Undelivered {
         cause: Cause,
         /// What was tried.
         tally: Tally,
+        /// What is delivered from the start of the batch on, if it was sent in pieces.
+        part: Option<Box<Delivered>>,
     },
 }
 
 impl Undelivered {
-    /// What was tried. Its `rows` are in Axiom and will be sent again.
+    /// What was tried.
     #[must_use]
     pub fn tally(&self) -> &Tally {
         let (Self::Configuration { tally, .. } | Self::Later { tally, .. }) = self;
         tally
+    }
+
+    /// Takes what is delivered from the start of the batch on: it need not be sent again.
+    pub fn take_part(&mut self) -> Option<Delivered> {
+        let (Self::Configuration { part, .. } | Self::Later { part, .. }) = self;
+        part.take().map(|part| *part)
     }
 }
 
@@ -131,11 +141,20 @@ pub(super) enum Stop {
 }
 
 impl Stop {
-    pub(super) fn with(self, tally: Tally) -> Undelivered {
+    pub(super) fn with(self, tally: Tally, part: Option<Delivered>) -> Undelivered {
+        let part = part.map(Box::new);
         match self {
-            Self::Configuration(advice) => Undelivered::Configuration { advice, tally },
-            Self::Later { wait, cause } => Undelivered::Later { wait, cause, tally },
+            Self::Configuration(advice) => Undelivered::Configuration { advice, tally, part },
+            Self::Later { wait, cause } => Undelivered::Later { wait, cause, tally, part },
         }
+    }
+}
+
+impl Undelivered {
+    /// Nothing was sent, because of a pause that Axiom asked for.
+    #[must_use]
+    pub fn paused(wait: Duration) -> Self {
+        Self::Later { wait: Some(wait), cause: Cause::Paused, tally: Tally::default(), part: None }
     }
 }
 

@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::azure::{ReadError, Reader};
-use crate::batch::{Batch, BatchLimits, Batcher};
+use crate::batch::{Batch, BatchLimits, Batcher, Span};
 use crate::lines::Lines;
 
 /// The batches of a stretch, in order. Dropping it stops the reading.
@@ -15,14 +15,23 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Reads `reader`, which begins at `offset`. With `settled`, a last line without an end is a line; without, it is held back.
+    /// Reads stretches that begin and end with lines. With `settled`, a last line of the last one without an end is a line; without, it is held back.
     #[must_use]
-    pub fn open(reader: Reader, offset: u64, settled: bool, limits: BatchLimits) -> Self {
+    pub fn open(
+        stretches: Vec<Span>,
+        read: impl Fn(Span) -> Reader + Send + 'static,
+        settled: bool,
+        limits: BatchLimits,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(1);
         let task = tokio::spawn(async move {
-            let outcome = cut(reader, offset, settled, limits, &sender).await;
-            if let Err(error) = outcome {
-                sender.send(Err(error)).await.ok();
+            let last = stretches.len().saturating_sub(1);
+            for (index, stretch) in stretches.into_iter().enumerate() {
+                let finish = settled || index < last;
+                if let Err(error) = cut(read(stretch), stretch.start, finish, limits, &sender).await {
+                    sender.send(Err(error)).await.ok();
+                    return;
+                }
             }
         });
         Self { receiver, _task: AbortOnDropHandle::new(task) }
@@ -42,7 +51,7 @@ impl Batches {
 async fn cut(
     mut reader: Reader,
     offset: u64,
-    settled: bool,
+    finish: bool,
     limits: BatchLimits,
     sender: &mpsc::Sender<Result<Batch, ReadError>>,
 ) -> Result<(), ReadError> {
@@ -56,7 +65,7 @@ async fn cut(
             }
         }
     }
-    if settled {
+    if finish {
         lines.finish(|line| full.extend(batcher.push(line)));
     }
     full.extend(batcher.cut());

@@ -112,7 +112,7 @@ mod tests {
 
     fn view(length: u64, shipped: u64, age: i64, claim_left: Option<i64>, append: bool) -> View {
         let claim = claim_left.map(|left| Claim { visit: "other".into(), until: 10_000 + left });
-        View { length, modified: 10_000 - age, now: 10_000, append, marks: Marks { shipped, claim } }
+        View { length, modified: 10_000 - age, now: 10_000, append, marks: Marks { shipped, claim, ahead: Vec::new() } }
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_refused_write_stops_the_visit_unless_the_claim_is_still_its_own() {
-        let claimed = |visit: &str| Marks { shipped: 0, claim: Some(Claim { visit: visit.into(), until: 0 }) };
+        let claimed = |visit: &str| Marks { claim: Some(Claim { visit: visit.into(), until: 0 }), ..Marks::default() };
         assert_eq!(
             after_conflict("me", 1, 1, &claimed("me")),
             Conflict::Ours,

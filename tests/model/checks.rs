@@ -10,12 +10,13 @@ use super::world::{Flaw, IDLE, Mutant, POLICY, Stage, Step, UPLOADS, Visit, Worl
 
 /// Names of the properties.
 pub(crate) const NOT_LOST: &str = "every row is in Axiom, set aside or still at its source";
-pub(crate) const OFFSET_IS_TRUE: &str = "what stands before the offset is in Axiom or set aside";
+pub(crate) const OFFSET_IS_TRUE: &str = "what the marks call settled is in Axiom or set aside";
 pub(crate) const NOT_DELETED: &str = "nothing is deleted that is not delivered";
 pub(crate) const NOT_BACK: &str = "the offset of a blob never goes back";
 pub(crate) const IN_ORDER: &str = "batches are settled in order";
 pub(crate) const OWN_BLOB: &str = "a visit sends only bytes of the blob that it claimed";
-pub(crate) const EXCUSED: &str = "duplicates have a cause, and are no more than what was in flight";
+pub(crate) const EXCUSED: &str =
+    "duplicates come from a crash or an unknown answer alone, and are no more than what was in flight";
 pub(crate) const DRAINS: &str = "once faults end, everything is delivered and the blob is deleted";
 
 /// What is explored.
@@ -80,7 +81,7 @@ pub(crate) enum Action {
         visit: usize,
         batch: usize,
     },
-    /// Not now: a fault. The visit ends.
+    /// Not now: a fault. The visit begins nothing new.
     Refuse {
         visit: usize,
         batch: usize,
@@ -176,10 +177,7 @@ impl Protocol {
                 self.answer(world, visit, batch, true, Stage::Sent);
             }
             Action::DropUnanswered { visit, batch } => self.answer(world, visit, batch, false, Stage::Settled),
-            Action::Refuse { visit, batch } => {
-                world.excuses += 1;
-                self.answer(world, visit, batch, false, Stage::Refused);
-            }
+            Action::Refuse { visit, batch } => self.answer(world, visit, batch, false, Stage::Refused),
             Action::Crash(v) => {
                 world.excuses += 1;
                 world.forget(v);
@@ -288,9 +286,9 @@ impl Model for Protocol {
             Property::always(OFFSET_IS_TRUE, |_, world: &World| {
                 world.blob.as_ref().is_none_or(|blob| {
                     let shipped = blob.marks.shipped;
-                    u8::try_from(shipped).is_ok_and(|shipped| {
-                        shipped <= blob.length && (0..shipped).all(|at| world.is_settled(blob.first + at))
-                    })
+                    let ahead = blob.marks.ahead.iter().flat_map(|span| span.start..span.end);
+                    let mut settled = (0..shipped).chain(ahead).map(u8::try_from);
+                    settled.all(|at| at.is_ok_and(|at| at < blob.length && world.is_settled(blob.first + at)))
                 })
             }),
             Property::always(NOT_DELETED, |_, world: &World| world.flaw != Some(Flaw::Deleted)),

@@ -1,6 +1,5 @@
 //! One visit as a state machine: what `ship.rs` and `settle.rs` do around the decisions, one operation of storage or network to a step.
 
-use sentinel_axiom::source::marks::Marks;
 use sentinel_axiom::source::plan::{self, Conflict, Plan};
 
 use super::checks::Protocol;
@@ -56,7 +55,8 @@ impl Protocol {
             Plan::Leave(_) => end(world, v, true),
             Plan::Delete => visit.step = Step::DeleteSeen,
             Plan::Ship { from, settled } => {
-                (visit.shipped, visit.next, visit.end) = (byte(from), byte(from), visit.length);
+                visit.set_marks(&view.marks.from(from));
+                (visit.next, visit.end) = (byte(from), visit.length);
                 (visit.settled, visit.more, visit.step) = (settled, true, Step::ReadFirst);
             }
         }
@@ -94,7 +94,10 @@ impl Protocol {
     pub(crate) fn read_and_send(&self, world: &mut World, v: usize) {
         let place = world.visits[v].under_way.iter().position(Option::is_none).expect("asked only where there is room");
         match world.read(v, self.mutant != Some(Mutant::NoCreationTime), self.bounds.lines) {
-            Err(()) => fail(world, v),
+            Err(()) => {
+                (world.visits[v].more, world.visits[v].failed) = (false, true);
+                go_on(world, v, Step::Ship);
+            }
             Ok(None) => {
                 world.visits[v].more = false;
                 go_on(world, v, Step::Ship);
@@ -113,24 +116,30 @@ impl Protocol {
         visit.under_way[0].is_some_and(|batch| !(unanswered && batch.stage == Stage::Sent))
     }
 
-    /// Takes all answers that are there, in order; then the offset is stored, or the visit fails.
+    /// Takes all answers that are there, in order; then the offset is stored, unless something failed.
     pub(crate) fn settle(&self, world: &mut World, v: usize) {
         while self.can_settle(&world.visits[v]) {
             let visit = &mut world.visits[v];
             let batch = visit.under_way[0].expect("it can be settled");
-            if batch.stage == Stage::Refused {
-                return fail(world, v);
-            }
-            let mut marks = Marks { shipped: u64::from(visit.shipped), claim: None };
-            let in_order = marks.advance(batch.span());
-            visit.shipped = byte(marks.shipped);
             visit.under_way.rotate_left(1);
             visit.under_way[1] = None;
-            if !in_order {
-                world.flaw = Some(Flaw::Gap);
+            if batch.stage == Stage::Refused {
+                (visit.more, visit.failed) = (false, true);
+                continue;
             }
+            let mut marks = visit.marks();
+            if !marks.advance(batch.span()) {
+                if !visit.failed {
+                    world.flaw = Some(Flaw::Gap);
+                }
+                if self.mutant != Some(Mutant::ForgetAhead) {
+                    marks.keep_ahead(batch.span());
+                }
+            }
+            visit.set_marks(&marks);
         }
-        go_on(world, v, Step::Commit);
+        let step = if world.visits[v].failed { Step::Ship } else { Step::Commit };
+        go_on(world, v, step);
     }
 
     /// From here on nothing new is begun: the deadline, or nobody waits any more.
@@ -166,17 +175,14 @@ fn go_on(world: &mut World, v: usize, step: Step) {
     let visit = &mut world.visits[v];
     visit.step = if visit.more || visit.under_way[0].is_some() {
         step
+    } else if visit.failed {
+        // The claim is given up, with what Axiom took.
+        Step::Release { failed: true }
     } else if plan::may_delete(u64::from(visit.shipped), u64::from(visit.length), visit.settled, POLICY) {
         Step::FinishDelete
     } else {
         Step::Release { failed: false }
     };
-}
-
-/// Something went wrong on the way: the claim is given up, with what was acknowledged in order.
-fn fail(world: &mut World, v: usize) {
-    world.visits[v].under_way = Default::default();
-    world.visits[v].step = Step::Release { failed: true };
 }
 
 fn look_again_from_the_start(world: &mut World, v: usize) {

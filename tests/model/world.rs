@@ -28,6 +28,7 @@ pub(crate) enum Mutant {
     ClaimWithoutIfMatch,
     NoSweep,
     RecordNamedByItsStart,
+    ForgetAhead,
 }
 
 /// What must never happen and shows only in the step itself.
@@ -37,7 +38,7 @@ pub(crate) enum Flaw {
     Deleted,
     /// The offset of a blob went back.
     Back,
-    /// A batch was settled before the one in front of it.
+    /// A batch was settled before the one in front of it, which had not failed.
     Gap,
     /// A visit sent bytes of a blob that is not the one it claimed.
     Foreign,
@@ -114,6 +115,10 @@ pub(crate) struct Visit {
     pub(crate) settled: bool,
     /// The offset that it holds, stored or not.
     pub(crate) shipped: u8,
+    /// Bytes of the blob that it holds for settled ahead of the offset, a bit each.
+    pub(crate) ahead: u8,
+    /// A batch failed: nothing new is begun.
+    pub(crate) failed: bool,
     /// Where it reads next, and up to where.
     pub(crate) next: u8,
     pub(crate) end: u8,
@@ -131,6 +136,8 @@ pub(crate) const IDLE: Visit = Visit {
     length: 0,
     settled: false,
     shipped: 0,
+    ahead: 0,
+    failed: false,
     next: 0,
     end: 0,
     more: false,
@@ -236,13 +243,13 @@ impl World {
         if if_match && !self.visits[visit].current {
             return Outcome::Refused;
         }
-        let shipped = u64::from(self.visits[visit].shipped);
+        let Marks { shipped, ahead, .. } = self.visits[visit].marks();
         // Only after marks that make no sense may an offset begin again, and there are none such here.
         if shipped < blob.marks.shipped {
             self.flaw = Some(Flaw::Back);
         }
         let claim = claim.then(|| Claim { visit: name(visit).to_owned(), until: CLAIM });
-        blob.marks = Marks { shipped, claim };
+        blob.marks = Marks { shipped, claim, ahead };
         blob.quiet = 0;
         self.nobody_is_current();
         self.visits[visit].current = !lost;
@@ -269,18 +276,19 @@ impl World {
     pub(crate) fn read(&self, visit: usize, check_creation: bool, lines: usize) -> Result<Option<Batch>, ()> {
         let Visit { next, end, settled, same, .. } = self.visits[visit];
         let Some(blob) = self.blob.as_ref().filter(|_| same || !check_creation) else { return Err(()) };
-        if next >= end {
-            return Ok(None);
-        }
-        if next >= blob.length {
+        let gaps = self.visits[visit].marks().gaps(u64::from(end));
+        let Some(gap) = gaps.into_iter().map(bytes).find(|gap| next < gap.end) else { return Ok(None) };
+        let start = next.max(gap.start);
+        if start >= blob.length {
             return Err(());
         }
-        let end = end.min(blob.length);
-        let line_ends = (next + 1..=end).filter(|at| (blob.first + at) % 2 == 0 || (*at == end && settled));
+        let (last, end) = (gap.end == end, gap.end.min(blob.length));
+        let ends_line = |at: &u8| (blob.first + at).is_multiple_of(2) || (*at == end && (settled || !last));
+        let line_ends = (start + 1..=end).filter(ends_line);
         Ok(line_ends.take(lines).last().map(|end| Batch {
-            start: next,
+            start,
             end,
-            byte: blob.first + next,
+            byte: blob.first + start,
             stage: Stage::Cut,
             foreign: !same,
         }))
@@ -343,17 +351,18 @@ impl World {
     /// Forgets what no later step of a visit asks for, so that states which differ only in that are one state.
     fn tidy(&mut self) {
         for visit in &mut self.visits {
-            let Visit { looks, length, settled, next, end, .. } = visit;
-            match visit.step {
+            let Visit { step, looks, length, settled, next, end, failed, more, .. } = visit;
+            match step {
                 Step::Release { .. }
                 | Step::LookAfterRelease { .. }
                 | Step::FinishDelete
                 | Step::LookAfterFinishDelete => {
                     (*looks, *length, *settled, *next, *end) = (0, 0, false, 0, 0);
+                    *failed = false;
                 }
                 Step::Ship | Step::Commit | Step::LookAfterCommit => {
                     *looks = 0;
-                    if !visit.more {
+                    if !*more {
                         (*next, *end) = (0, 0);
                     }
                 }
@@ -373,6 +382,29 @@ impl World {
         }
         self
     }
+}
+
+impl Visit {
+    /// Its marks, stored or not.
+    pub(crate) fn marks(&self) -> Marks {
+        let mut marks = Marks { shipped: u64::from(self.shipped), ..Marks::default() };
+        for at in (0..8).filter(|at| self.ahead >> at & 1 == 1) {
+            marks.keep_ahead(Span { start: at, end: at + 1 });
+        }
+        marks
+    }
+
+    /// Takes these for its own.
+    pub(crate) fn set_marks(&mut self, marks: &Marks) {
+        self.shipped = u8::try_from(marks.shipped).expect("blobs of the model are short");
+        self.ahead = marks.ahead.iter().cloned().flat_map(bytes).fold(0, |bits, at| bits | 1 << at);
+    }
+}
+
+/// A stretch, in the model's small numbers.
+fn bytes(span: Span) -> std::ops::Range<u8> {
+    let byte = |offset: u64| u8::try_from(offset).expect("blobs of the model are short");
+    byte(span.start)..byte(span.end)
 }
 
 impl Batch {

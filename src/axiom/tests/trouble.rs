@@ -103,7 +103,7 @@ async fn a_limit_beyond_the_deadline_is_put_off_and_pauses_the_rest() {
 }
 
 #[tokio::test]
-async fn rows_taken_before_a_stop_are_told() {
+async fn rows_taken_before_a_stop_need_not_be_sent_again() {
     let bad = |request: &Request| request.text().contains("bad");
     let server = Server::start(move |request| match bad(request) {
         true if request.rows().len() > 1 => Act::Answer(400, "", String::new()),
@@ -111,7 +111,12 @@ async fn rows_taken_before_a_stop_are_told() {
         false => Act::Ok,
     });
     let server = server.await;
-    let undelivered = deliver(&axiom(&server), batch(&["{\"n\":1}", "{\"bad\":1}"])).await.unwrap_err();
+    let whole = batch(&["{\"n\":1}", "{\"bad\":1}"]);
+    let (start, end) = (whole.span.start, whole.rows[1].source);
+    let mut undelivered = deliver(&axiom(&server), whole).await.unwrap_err();
     assert!(matches!(undelivered, Undelivered::Configuration { .. }));
     assert_eq!(undelivered.tally().rows, 1);
+    let part = undelivered.take_part().expect("the first half is in");
+    assert_eq!((part.tally().rows, part.refused().len()), (1, 0));
+    assert_eq!(part.span(), crate::batch::Span { start, end }, "the rest is to be sent again");
 }
