@@ -4,5 +4,6 @@
 
 mod support;
 
+mod ahead;
 mod growing;
 mod rows;

@@ -127,8 +127,8 @@ impl From<Refusal> for Fault {
 /// What a poison row does to its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoisonEffect {
-    /// The whole request is answered 400.
-    RefuseRequest,
+    /// The whole request is answered with this status.
+    RefuseRequest(u16),
     /// 200, with this row among the failed.
     FailRow,
 }

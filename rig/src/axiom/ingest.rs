@@ -109,7 +109,7 @@ fn inspect(row: RawRow, context: &Context, options: &Options, faults: &Faults) -
         None => {}
     }
     match faults.poisoned(&ready.raw) {
-        Some(PoisonEffect::RefuseRequest) => return Err(Refusal::new(400, "invalid event")),
+        Some(PoisonEffect::RefuseRequest(status)) => return Err(Refusal::new(status, "invalid event")),
         Some(PoisonEffect::FailRow) => ready.failure = Some("invalid event".to_owned()),
         None => {}
     }

@@ -149,7 +149,7 @@ async fn poison_rows() {
     assert_eq!((&answer["ingested"], &answer["failed"]), (&json!(2), &json!(1)));
     let counts = [1, 2, 3].map(|n| axiom.count_of(DATASET, row_hash(format!("{{\"n\":{n}}}").as_bytes())));
     assert_eq!(counts, [1, 0, 1]);
-    axiom.faults().poison("\"n\":3", PoisonEffect::RefuseRequest);
+    axiom.faults().poison("\"n\":3", PoisonEffect::RefuseRequest(400));
     assert_eq!(send(post(&axiom, ROWS)).await.expect("an answer").status, 400);
     assert_eq!(axiom.totals(DATASET).content.rows, 2);
     axiom.faults().clear();
