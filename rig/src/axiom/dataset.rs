@@ -16,8 +16,8 @@ use crate::content::Content;
 pub struct Totals {
     /// Rows and their fingerprint.
     pub content: Content,
-    /// Distinct rows, where rows are tracked.
-    pub distinct: u64,
+    /// The distinct ones among them, where rows are tracked.
+    pub distinct: Content,
     /// Rows that were there already, where rows are tracked.
     pub duplicated: u64,
     /// Bytes of the committed requests' bodies, uncompressed.
@@ -119,7 +119,7 @@ impl Dataset {
         if options.track_rows {
             let count = self.counts.entry(row.hash).or_default();
             *count += 1;
-            if *count == 1 { self.totals.distinct += 1 } else { self.totals.duplicated += 1 }
+            if *count == 1 { self.totals.distinct.add_hash(row.hash) } else { self.totals.duplicated += 1 }
         }
         if let Some(event) = row.event {
             for (name, value) in event.columns.iter().filter(|(name, _)| counted(name)) {

@@ -22,8 +22,8 @@ pub(super) struct Arrived {
     pub(super) rows: u64,
     /// Rows that arrived more than once, where that is known.
     pub(super) repeated: u64,
-    /// The fingerprint, and the bytes before and after compression: known to the stand-in only.
-    pub(super) content: Option<Content>,
+    /// The fingerprint of what arrived at least once, and the bytes before and after compression: known to the stand-in only.
+    pub(super) distinct: Option<Content>,
     pub(super) bytes: u64,
     pub(super) wire_bytes: u64,
 }
@@ -91,7 +91,7 @@ impl Sink {
                 Ok(Arrived {
                     rows: totals.content.rows,
                     repeated: totals.duplicated,
-                    content: Some(totals.content),
+                    distinct: Some(totals.distinct),
                     bytes: totals.bytes,
                     wire_bytes: totals.wire_bytes,
                 })
