@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use crate::axiom::{Axiom, ConnectError};
 use crate::azure::{self, Queue, StorageError};
+use crate::halted::Halted;
 use crate::refused::RefusedRows;
 use crate::settings::{AfterDelivery, Platform, Settings};
 use crate::ship::Flow;
@@ -54,6 +55,7 @@ impl App {
             limits: settings.batch,
             uploads: settings.uploads,
             level: settings.zstd_level,
+            halted: Halted::default(),
         };
         let queue = azure::connect_queue(&settings.host_storage, platform.identity, &settings.work_queue)?;
         Ok(Self { settings, flow, queue, reported: Mutex::default() })

@@ -12,6 +12,7 @@ pub mod stop;
 
 pub mod wake;
 
+pub mod halted;
 pub mod ship;
 
 pub mod source;

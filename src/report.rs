@@ -23,6 +23,8 @@ pub enum End {
     MoreToDo,
     /// The blob changed at every look: a later visit goes on.
     Changing,
+    /// Not looked at: the table's last delivery failed for a reason that people must mend.
+    Halted,
 }
 
 /// One visit.
@@ -41,6 +43,7 @@ pub struct Visit {
     requests: u64,
     repeated_rows: u64,
     age_seconds: Option<i64>,
+    warning: Option<String>,
     outcome: Option<Result<End, ShipError>>,
 }
 
@@ -62,6 +65,7 @@ impl Visit {
             requests: 0,
             repeated_rows: 0,
             age_seconds: None,
+            warning: None,
             outcome: None,
         }
     }
@@ -83,6 +87,7 @@ impl Visit {
 
     pub(crate) fn settled(&mut self, kept: &Kept) {
         let tally = kept.delivered().tally();
+        self.warning = kept.delivered().warning().map(str::to_owned).or(self.warning.take());
         self.set_aside += kept.set_aside();
         self.rows += tally.rows;
         self.body_bytes += tally.body_bytes;
@@ -143,6 +148,7 @@ impl Visit {
                 End::Deleted => "blob deleted",
                 End::MoreToDo => "more to do",
                 End::Changing => "changes at every look, left to the next visit",
+                End::Halted => "left alone for a minute, since its table's last delivery failed (see the error before)",
             },
             Some(Err(_)) => "failed",
         }
@@ -171,6 +177,7 @@ impl Visit {
                     repeated_rows = self.repeated_rows,
                     quiet_seconds = self.age_seconds,
                     milliseconds,
+                    warning = self.warning,
                     error,
                     "visit: {}",
                     self.ending()
@@ -179,7 +186,7 @@ impl Visit {
         }
         match &self.outcome {
             Some(Err(_)) => event!(tracing::Level::ERROR),
-            Some(Ok(End::Gone | End::Left(_))) => event!(tracing::Level::DEBUG),
+            Some(Ok(End::Gone | End::Left(_) | End::Halted)) => event!(tracing::Level::DEBUG),
             _ => event!(tracing::Level::INFO),
         }
     }

@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::axiom::{Axiom, Destination, Undelivered};
 use crate::azure::{Blobs, Properties, ReadError, StorageError};
 use crate::batch::{Batch, BatchLimits, Span};
+use crate::halted::Halted;
 use crate::lines;
 use crate::refused::{Kept, Origin, RefusedRows};
 use crate::report::{End, Visit};
@@ -44,6 +45,8 @@ pub struct Flow {
     pub uploads: usize,
     /// Compression.
     pub level: ZstdLevel,
+    /// Tables that are left alone.
+    pub halted: Halted,
 }
 
 /// Until when a visit may go on.
@@ -76,11 +79,17 @@ pub enum ShipError {
 pub async fn visit(flow: &Flow, blob: &ExportBlob, until: &Until) -> Visit {
     let mut visit = Visit::begin(blob);
     let outcome = looks(flow, blob, until, &mut visit).await;
+    if let Err(ShipError::Axiom(Undelivered::Configuration { .. })) = outcome {
+        flow.halted.halt(blob.table());
+    }
     visit.ended(outcome);
     visit
 }
 
 async fn looks(flow: &Flow, blob: &ExportBlob, until: &Until, visit: &mut Visit) -> Result<End, ShipError> {
+    if flow.halted.is_halted(blob.table()) {
+        return Ok(End::Halted);
+    }
     for _ in 0..LOOKS {
         if let Some(wait) = flow.axiom.paused() {
             return Err(Undelivered::paused(wait).into());

@@ -42,76 +42,139 @@ pub struct Found {
     pub failed: Vec<StorageError>,
 }
 
-/// Names reported of those that do not belong to data export.
-const STRANGE: usize = 20;
+/// Names reported of those that do not belong to data export, in one sweep.
+const STRANGE: usize = 100;
 
-/// Lists all `am-*` containers and keeps the `most` oldest blobs that have work. Memory depends on `most` alone.
+/// Lists all `am-*` containers and keeps the `most` oldest blobs that have work, a fair share of each table. Memory depends on `most` and the number
+/// of tables alone.
 ///
 /// # Errors
 /// The containers cannot be listed. A container that fails is reported in [`Found`] and does not keep the others waiting.
 pub async fn sweep(blobs: &Blobs, tables: &TableFilter, policy: Policy, most: usize) -> Result<Found, StorageError> {
-    let found = std::sync::Mutex::new((Found::default(), BinaryHeap::new()));
-    let lock = || found.lock().expect("nothing panics while it is held");
+    let found = std::sync::Mutex::new((Found::default(), Vec::new()));
     blobs
         .containers("am-")
         .try_for_each_concurrent(AT_ONCE, |container| {
-            let lock = &lock;
+            let found = &found;
             async move {
-                if !container.strip_prefix("am-").is_some_and(|table| tables.wants(table)) {
-                    return Ok(());
-                }
-                let mut listing = std::pin::pin!(blobs.list(&container, ""));
-                while let Some(listed) = listing.next().await {
-                    let mut guard = lock();
-                    let (found, oldest) = &mut *guard;
-                    match listed {
-                        Ok(listed) => consider(&container, &listed, policy, most, found, oldest),
-                        Err(error) => {
-                            found.failed.push(error);
-                            break;
-                        }
-                    }
+                if container.strip_prefix("am-").is_some_and(|table| tables.wants(table)) {
+                    let (of_container, work) = list(blobs, &container, policy, most).await;
+                    let mut found = found.lock().expect("nothing panics while it is held");
+                    found.0.add(of_container);
+                    found.1.push(work);
                 }
                 Ok(())
             }
         })
         .await?;
-    let (mut found, oldest) = found.into_inner().expect("nothing panics while it is held");
-    found.work = oldest.into_sorted_vec();
+    let (mut found, by_table) = found.into_inner().expect("nothing panics while it is held");
+    found.work = fair_share(by_table, most);
     Ok(found)
 }
 
-fn consider(
-    container: &str,
-    listed: &Listed,
-    policy: Policy,
-    most: usize,
-    found: &mut Found,
-    oldest: &mut BinaryHeap<Work>,
-) {
-    found.blobs += 1;
-    let Ok(blob) = ExportBlob::parse(container, &listed.name) else {
-        if found.strange.len() < STRANGE {
-            found.strange.push(format!("{container}/{}", listed.name));
+/// Lists one container: what there is, and the `most` oldest blobs that have work, oldest first.
+async fn list(blobs: &Blobs, container: &str, policy: Policy, most: usize) -> (Found, Vec<Work>) {
+    let (mut found, mut oldest) = (Found::default(), BinaryHeap::new());
+    let mut listing = std::pin::pin!(blobs.list(container, ""));
+    while let Some(listed) = listing.next().await {
+        match listed {
+            Ok(listed) => oldest.extend(found.consider(container, &listed, policy)),
+            Err(error) => {
+                found.failed.push(error);
+                break;
+            }
         }
-        return;
-    };
-    let view = View {
-        length: listed.length,
-        modified: listed.modified.unix_timestamp(),
-        now: OffsetDateTime::now_utc().unix_timestamp(),
-        append: listed.append,
-        marks: Marks::read(&listed.metadata),
-    };
-    let offset = match plan::plan(&view, policy) {
-        Plan::Leave(_) => return,
-        Plan::Ship { from, .. } => from,
-        Plan::Delete => listed.length,
-    };
-    found.waiting += 1;
-    found.waiting_bytes += listed.length - offset;
-    oldest.push(Work { folder: blob.folder_time().unix_timestamp(), blob, offset });
-    if oldest.len() > most {
-        oldest.pop(); // The youngest of them.
+        if oldest.len() > most {
+            oldest.pop(); // The youngest of them.
+        }
+    }
+    (found, oldest.into_sorted_vec())
+}
+
+/// The oldest of each table first, then the second oldest, until there are `most`; then sorted by age. So a table that cannot be delivered for days,
+/// and has the oldest blobs of all, does not keep the others waiting.
+fn fair_share(mut by_table: Vec<Vec<Work>>, most: usize) -> Vec<Work> {
+    let mut rest: Vec<_> = by_table.iter_mut().map(|work| work.drain(..)).collect();
+    let mut chosen = Vec::new();
+    while chosen.len() < most {
+        let before = chosen.len();
+        chosen.extend(rest.iter_mut().filter_map(Iterator::next).take(most - before));
+        if chosen.len() == before {
+            break;
+        }
+    }
+    chosen.sort_unstable();
+    chosen
+}
+
+impl Found {
+    /// Counts a blob; gives the work that it has.
+    fn consider(&mut self, container: &str, listed: &Listed, policy: Policy) -> Option<Work> {
+        self.blobs += 1;
+        let Ok(blob) = ExportBlob::parse(container, &listed.name) else {
+            if self.strange.len() < STRANGE {
+                self.strange.push(format!("{container}/{}", listed.name));
+            }
+            return None;
+        };
+        let view = View {
+            length: listed.length,
+            modified: listed.modified.unix_timestamp(),
+            now: OffsetDateTime::now_utc().unix_timestamp(),
+            append: listed.append,
+            marks: Marks::read(&listed.metadata),
+        };
+        let offset = match plan::plan(&view, policy) {
+            Plan::Leave(_) => return None,
+            Plan::Ship { from, .. } => from,
+            Plan::Delete => listed.length,
+        };
+        self.waiting += 1;
+        self.waiting_bytes += listed.length - offset;
+        Some(Work { folder: blob.folder_time().unix_timestamp(), blob, offset })
+    }
+
+    fn add(&mut self, more: Self) {
+        self.blobs += more.blobs;
+        self.waiting += more.waiting;
+        self.waiting_bytes += more.waiting_bytes;
+        self.strange.extend(more.strange);
+        self.strange.truncate(STRANGE);
+        self.failed.extend(more.failed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(table: &str, minute: u8) -> Work {
+        let name = format!(
+            "WorkspaceResourceId=/subscriptions/0/resourcegroups/rg/providers/microsoft.operationalinsights/workspaces/ws\
+             /y=2026/m=11/d=24/h=10/m={minute:02}/PT05M.json"
+        );
+        let blob = ExportBlob::parse(&format!("am-{table}"), &name).unwrap();
+        Work { folder: blob.folder_time().unix_timestamp(), blob, offset: 0 }
+    }
+
+    #[test]
+    fn a_table_with_many_old_blobs_leaves_room_for_the_others() {
+        let stuck: Vec<_> = (0..50).map(|minute| work("stuck", minute)).collect();
+        let fresh = vec![work("fresh", 55), work("fresh", 56)];
+        let check = |most, expected: &[(&str, usize)]| {
+            let chosen = fair_share(vec![stuck.clone(), fresh.clone(), Vec::new()], most);
+            assert!(chosen.is_sorted(), "oldest first");
+            for (table, count) in expected {
+                assert_eq!(
+                    chosen.iter().filter(|work| work.blob.table() == *table).count(),
+                    *count,
+                    "{table} of {most}"
+                );
+            }
+        };
+        check(1, &[("stuck", 1), ("fresh", 0)]);
+        check(4, &[("stuck", 2), ("fresh", 2)]);
+        check(10, &[("stuck", 8), ("fresh", 2)]);
+        check(100, &[("stuck", 50), ("fresh", 2)]);
     }
 }
