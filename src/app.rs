@@ -54,6 +54,7 @@ impl App {
             limits: settings.batch,
             uploads: settings.uploads,
             level: settings.zstd_level,
+            claim_for: settings.claim_for,
         };
         let queue = azure::connect_queue(&settings.host_storage, platform.identity, &settings.work_queue)?;
         Ok(Self { settings, flow, queue, reported: Mutex::default() })

@@ -44,6 +44,8 @@ pub struct Flow {
     pub uploads: usize,
     /// Compression.
     pub level: ZstdLevel,
+    /// How long a claim holds without being renewed.
+    pub claim_for: Duration,
 }
 
 /// Until when a visit may go on.
@@ -129,7 +131,7 @@ async fn ship(
     let Some(first) = batches.next().await else { return Ok(Some(End::Left(Leave::Unfinished))) };
     let first = first?;
     let visit_id = visit.id().to_owned();
-    let Some(mut held) = Held::claim(&flow.export, blob, &visit_id, seen, seen_at, from).await? else {
+    let Some(mut held) = Held::claim(&flow.export, blob, (&visit_id, flow.claim_for), seen, seen_at, from).await? else {
         return Ok(None);
     };
     let table = if first.rows.is_empty() { None } else { lines::table_of(first.row(0)) };
