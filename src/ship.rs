@@ -131,7 +131,8 @@ async fn ship(
     let Some(first) = batches.next().await else { return Ok(Some(End::Left(Leave::Unfinished))) };
     let first = first?;
     let visit_id = visit.id().to_owned();
-    let Some(mut held) = Held::claim(&flow.export, blob, (&visit_id, flow.claim_for), seen, seen_at, from).await? else {
+    let Some(mut held) = Held::claim(&flow.export, blob, (&visit_id, flow.claim_for), seen, seen_at, from).await?
+    else {
         return Ok(None);
     };
     let table = if first.rows.is_empty() { None } else { lines::table_of(first.row(0)) };

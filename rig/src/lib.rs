@@ -6,7 +6,9 @@ pub mod content;
 pub mod demo;
 pub mod handler;
 pub mod host;
+mod loopback;
 pub mod npm;
+pub mod proxy;
 pub mod rows;
 pub mod writer;
 
