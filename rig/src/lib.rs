@@ -4,6 +4,7 @@ pub mod axiom;
 pub mod azurite;
 pub mod content;
 pub mod demo;
+pub mod faults;
 pub mod handler;
 pub mod host;
 mod loopback;
