@@ -56,6 +56,7 @@ impl App {
             uploads: settings.uploads,
             level: settings.zstd_level,
             halted: Halted::default(),
+            claim_for: settings.claim_for,
         };
         let queue = azure::connect_queue(&settings.host_storage, platform.identity, &settings.work_queue)?;
         Ok(Self { settings, flow, queue, reported: Mutex::default() })

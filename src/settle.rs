@@ -13,12 +13,6 @@ use crate::source::marks::{Claim, Marks};
 use crate::source::plan::{self, Conflict, Policy};
 use crate::wake::ExportBlob;
 
-/// How long a claim holds without being renewed. A visit that was killed blocks its blob for this long at most.
-pub const CLAIM: Duration = Duration::from_secs(180);
-
-/// A visit renews its claim when it has not written for this long.
-pub const RENEW: Duration = Duration::from_secs(60);
-
 /// Refused writes in a row after which a visit gives up: a blob that grows between every look and write is served by the next visit.
 const CONFLICTS: u32 = 20;
 
@@ -27,6 +21,8 @@ pub struct Held<'a> {
     blobs: &'a Blobs,
     blob: &'a ExportBlob,
     visit: &'a str,
+    /// How long its claim holds without being renewed.
+    claim_for: Duration,
     properties: Properties,
     seen_at: Instant,
     marks: Marks,
@@ -65,19 +61,20 @@ pub async fn delete_settled(blobs: &Blobs, blob: &ExportBlob, seen: &Properties)
 }
 
 impl<'a> Held<'a> {
-    /// Claims a blob as it was seen; none when it has changed since.
+    /// Claims a blob as it was seen, for the visit of this name and for so long; none when it has changed since. A visit that is killed blocks its
+    /// blob until then.
     ///
     /// # Errors
     /// As [`Blobs::set_metadata`].
     pub async fn claim(
         blobs: &'a Blobs,
         blob: &'a ExportBlob,
-        visit: &'a str,
+        (visit, claim_for): (&'a str, Duration),
         seen: Properties,
         seen_at: Instant,
         marks: Marks,
     ) -> Result<Option<Self>, StorageError> {
-        let mut held = Self { blobs, blob, visit, properties: seen, seen_at, marks };
+        let mut held = Self { blobs, blob, visit, claim_for, properties: seen, seen_at, marks };
         held.marks.claim = Some(held.fresh_claim());
         match held.marks.store(blobs, blob, &held.properties).await? {
             Outcome::Done(Some(version)) => {
@@ -142,10 +139,10 @@ impl<'a> Held<'a> {
         Ok(false)
     }
 
-    /// When the claim should be renewed at the latest.
+    /// When the claim should be renewed at the latest: two tries more fit in before it ends.
     #[must_use]
     pub fn renew_at(&self) -> Instant {
-        self.seen_at + RENEW
+        self.seen_at + self.claim_for / 3
     }
 
     async fn store(&mut self) -> Result<(), SettleError> {
@@ -179,6 +176,6 @@ impl<'a> Held<'a> {
         let elapsed = self.seen_at.elapsed();
         self.properties.now += elapsed;
         self.seen_at += elapsed;
-        Claim { visit: self.visit.to_owned(), until: (self.properties.now + CLAIM).unix_timestamp() }
+        Claim { visit: self.visit.to_owned(), until: (self.properties.now + self.claim_for).unix_timestamp() }
     }
 }

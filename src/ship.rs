@@ -47,6 +47,8 @@ pub struct Flow {
     pub level: ZstdLevel,
     /// Tables that are left alone.
     pub halted: Halted,
+    /// How long a claim holds without being renewed.
+    pub claim_for: Duration,
 }
 
 /// Until when a visit may go on.
@@ -142,7 +144,8 @@ async fn ship(
     let Some(first) = batches.next().await else { return Ok(Some(End::Left(Leave::Unfinished))) };
     let first = first?;
     let visit_id = visit.id().to_owned();
-    let Some(mut held) = Held::claim(&flow.export, blob, &visit_id, seen, seen_at, marks).await? else {
+    let Some(mut held) = Held::claim(&flow.export, blob, (&visit_id, flow.claim_for), seen, seen_at, marks).await?
+    else {
         return Ok(None);
     };
     let level = flow.level.for_backlog(length - from);

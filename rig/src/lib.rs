@@ -4,9 +4,12 @@ pub mod axiom;
 pub mod azurite;
 pub mod content;
 pub mod demo;
+pub mod faults;
 pub mod handler;
 pub mod host;
+mod loopback;
 pub mod npm;
+pub mod proxy;
 pub mod rows;
 pub mod writer;
 

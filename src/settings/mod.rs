@@ -51,6 +51,8 @@ pub struct Settings {
     pub zstd_level: ZstdLevel,
     /// Time after which a visit stops shipping.
     pub visit_deadline: Duration,
+    /// How long a visit's claim on a blob holds without being renewed.
+    pub claim_for: Duration,
     /// Pause between two sweeps of `run`.
     pub run_every: Duration,
     /// Visits at a time of `run`.
@@ -119,6 +121,8 @@ impl Settings {
         let zstd_level = read_zstd_level(r);
         // A minute is left for the last commit: at 30 minutes (`functionTimeout`) the host kills the program.
         let visit_deadline = r.seconds("VISIT_DEADLINE", 1..=1740);
+        // It is renewed at a third: below five seconds, a slow answer of the storage service would end it.
+        let claim_for = r.seconds("CLAIM_FOR", 5..=3600);
         let run_every = r.seconds("RUN_EVERY", 1..=86_400);
         let visits = r.count("VISITS", 1..=64);
         let log_level = read_log_level(r);
@@ -135,6 +139,7 @@ impl Settings {
             uploads: uploads?,
             zstd_level,
             visit_deadline: visit_deadline?,
+            claim_for: claim_for?,
             run_every: run_every?,
             visits: visits?,
             log_level: log_level?,

@@ -63,6 +63,12 @@ pub const SETTINGS: &[Setting] = &[
     default("ZSTD_LEVEL", "auto", "1 to 19, or auto", "compression; `auto` chooses by the backlog"),
     default("VISIT_DEADLINE", "1500", "seconds", "a visit stops shipping then; the next one goes on from there"),
     default("VISITS", "8", "visits", "visits at a time in one process; each takes about two batches of memory"),
+    default(
+        "CLAIM_FOR",
+        "180",
+        "seconds",
+        "how long a visit's claim on a blob holds: after a crash the blob waits so long",
+    ),
     default("RUN_EVERY", "30", "seconds", "pause between two sweeps of `run`"),
     default("LOG_LEVEL", "info", "error, warn, info, debug or trace", "least severe line that is logged"),
 ];

@@ -45,6 +45,7 @@ fn defaults() {
     assert_eq!(settings.batch, BatchLimits { bytes: 8 << 20, rows: 10_000, row_bytes: 900_000 });
     assert_eq!((settings.uploads, settings.visits, settings.zstd_level), (4, 8, ZstdLevel::Auto));
     assert_eq!((settings.visit_deadline, settings.run_every), (Duration::from_secs(1500), Duration::from_secs(30)));
+    assert_eq!(settings.claim_for, Duration::from_secs(180));
     assert_eq!(settings.log_level, tracing::Level::INFO);
     assert!(!format!("{settings:?}").contains("s3cr3t"));
 }
@@ -134,6 +135,7 @@ fn problems_of_ranges_and_names() {
     check_problem(&[("SETTLE_AFTER", "0")], "1 to 172800 seconds");
     check_problem(&[("VISIT_DEADLINE", "30m")], "1 to 1740 seconds");
     check_problem(&[("RUN_EVERY", "often")], "RUN_EVERY");
+    check_problem(&[("CLAIM_FOR", "4")], "5 to 3600 seconds");
     check_problem(&[("VISITS", "65")], "VISITS");
     check_problem(&[("LOG_LEVEL", "loud")], "error, warn, info, debug, trace");
     check_problem(&[("AFTER_DELIVERY", "burn")], "delete, keep");

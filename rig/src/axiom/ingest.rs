@@ -10,10 +10,11 @@ use super::dataset::{Committed, ReadyRow};
 use super::event::{self, Context, Flaw};
 use super::fault::{Fault, Faults, HostileBody, PoisonEffect, Refusal};
 use super::options::{Blame, Inspect, LongValue, Options};
-use super::reply::{Reply, reset};
+use super::reply::Reply;
 use super::server::{Call, Shared};
 use super::timestamp;
 use crate::content::row_hash;
+use crate::loopback::reset;
 
 /// The label that names the blob which a batch came from.
 const BLOB_LABEL: &str = "source_blob";

@@ -36,6 +36,7 @@ pub use fault::{ErrorBody, Fault, Faults, HostileBody, PoisonEffect, Refusal, Re
 pub use options::{Blame, Inspect, LongValue, Options, Rules};
 pub use store::{Outcome, Request};
 
+use crate::loopback;
 use dataset::Dataset;
 use server::{Door, Shared};
 
@@ -50,7 +51,7 @@ pub struct Axiom {
 impl Axiom {
     /// Starts on two free ports of 127.0.0.1, one for the central API and one for the edge.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let (central, edge) = (server::bind().await?, server::bind().await?);
+        let (central, edge) = (loopback::bind().await?, loopback::bind().await?);
         let shared = Arc::new(Shared::new(options, format!("http://{}", edge.local_addr()?)));
         for name in &shared.options.datasets {
             let settings = manage::settings(name, &shared.edge_url, &Map::new());

@@ -1,28 +1,17 @@
 //! Answers, and the headers that Axiom puts on each of them.
 
-use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, Full};
 use hyper::Response;
-use hyper::body::Frame;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::fault::{ErrorBody, Refusal, RetryAfter};
-
-/// The body of an answer; an error breaks the connection.
-pub(crate) type Body = BoxBody<Bytes, io::Error>;
-
-/// The error that breaks the connection on purpose.
-pub(crate) fn reset() -> io::Error {
-    io::ErrorKind::ConnectionReset.into()
-}
+use crate::loopback::{Body, first_half};
 
 /// An answer before the common headers are on it.
 #[derive(Debug)]
@@ -132,14 +121,4 @@ pub(crate) fn http_date(time: OffsetDateTime) -> String {
 
 fn in_seconds(seconds: u64) -> OffsetDateTime {
     OffsetDateTime::now_utc() + Duration::from_secs(seconds)
-}
-
-fn first_half(body: &Bytes) -> Body {
-    let half = Ok(Frame::data(body.slice(..body.len() / 2)));
-    // The break waits for its own turn, so that the half is written before the connection ends.
-    let broken = stream::once(async {
-        tokio::task::yield_now().await;
-        Err(reset())
-    });
-    BodyExt::boxed(StreamBody::new(stream::iter([half]).chain(broken)))
 }

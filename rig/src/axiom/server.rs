@@ -2,28 +2,25 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Response};
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::fault::{Faults, Refusal};
 use super::options::Options;
-use super::reply::{Body, Reply};
+use super::reply::Reply;
 use super::store::{Outcome, Request, Store};
 use super::{route, timestamp};
+use crate::loopback;
 
 /// What all connections share.
 pub(crate) struct Shared {
@@ -74,11 +71,6 @@ pub(crate) struct Door {
     _task: AbortOnDropHandle<()>,
 }
 
-/// Binds a free port on the loopback address.
-pub(crate) async fn bind() -> anyhow::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("bind a port on 127.0.0.1")
-}
-
 impl Door {
     /// Serves connections until the value is dropped.
     pub(crate) fn open(listener: TcpListener, shared: Arc<Shared>, edge: bool) -> anyhow::Result<Self> {
@@ -119,7 +111,11 @@ async fn listen(
         loop {
             tokio::select! {
                 accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                    connections.spawn(connection(stream, Arc::clone(shared), edge));
+                    let shared = Arc::clone(shared);
+                    connections.spawn(async move {
+                        let serve = |request| serve(&shared, edge, request);
+                        loopback::connection(stream, shared.options.rules.keep_alive, serve).await;
+                    });
                 },
                 Some(_) = connections.join_next() => {}
                 down = wanted.wait_for(|down| *down) => { down?; break }
@@ -138,29 +134,12 @@ async fn listen(
     }
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>, edge: bool) {
-    let broken = Arc::new(AtomicBool::new(false));
-    let keep_alive = shared.options.rules.keep_alive;
-    // An option that cannot be set only costs time.
-    drop(stream.set_nodelay(true));
-    let service = service_fn(|request| {
-        let (shared, broken) = (Arc::clone(&shared), Arc::clone(&broken));
-        async move {
-            let answer = serve(&shared, edge, request).await;
-            broken.store(answer.is_err(), Ordering::Relaxed);
-            answer
-        }
-    });
-    let mut connection = http1::Builder::new().keep_alive(keep_alive).serve_connection(TokioIo::new(stream), service);
-    let ended = (&mut connection).await;
-    if ended.is_err() && broken.load(Ordering::Relaxed) {
-        // Closing without lingering sends a reset instead of an orderly end.
-        drop(connection.into_parts().io.into_inner().set_zero_linger());
-    }
-}
-
 /// Receives one request whole, records it, and answers. An error breaks the connection.
-async fn serve(shared: &Arc<Shared>, edge: bool, request: hyper::Request<Incoming>) -> io::Result<Response<Body>> {
+async fn serve(
+    shared: &Arc<Shared>,
+    edge: bool,
+    request: hyper::Request<Incoming>,
+) -> io::Result<Response<loopback::Body>> {
     let (parts, body) = request.into_parts();
     let (body, wire_bytes) = collect(body, shared.options.rules.wire_max).await?;
     let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();

@@ -59,7 +59,7 @@ impl Display {
 }
 
 /// Writes to stdout; a reader that has gone away is no reason to stop.
-pub(super) fn print(text: &str) {
+pub(crate) fn print(text: &str) {
     let mut out = std::io::stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
 }

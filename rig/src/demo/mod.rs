@@ -18,7 +18,8 @@ use crate::handler::{self, AppRoot};
 use crate::host::{Host, HostOptions, Stats};
 use crate::rows::table_names;
 use crate::writer::{self, Defects, Writer, Written};
-use display::{Display, print, table};
+pub(crate) use display::print;
+use display::{Display, table};
 use sink::Sink;
 use watch::{State, TableState, Watch};
 

@@ -60,6 +60,8 @@ pub struct Options {
     pub late: f64,
     /// What is wrong with what is written.
     pub defects: Defects,
+    /// Remembers the bytes of the good rows too, to tell what became of each.
+    pub keep_rows: bool,
 }
 
 impl Options {
@@ -78,6 +80,7 @@ impl Options {
             block_bytes: 4 << 20,
             late: 0.05,
             defects: Defects::default(),
+            keep_rows: false,
         }
     }
 }
@@ -87,6 +90,8 @@ impl Options {
 pub struct TableWritten {
     /// The good rows, the line end not included.
     pub good: Content,
+    /// The same rows byte for byte, where they are to be remembered.
+    pub rows: Vec<Vec<u8>>,
     /// The rows that are wrong on purpose, byte for byte, in the order in which they were written.
     pub bad: Vec<Vec<u8>>,
     /// Bytes of all lines.

@@ -34,6 +34,8 @@ pub(super) struct TableWriter {
 struct Block {
     bytes: Vec<u8>,
     good: Content,
+    /// The good rows, where they are to be remembered.
+    rows: Vec<Vec<u8>>,
     bad: Vec<Vec<u8>>,
     /// Bytes of the last line, its end included.
     last: usize,
@@ -61,6 +63,7 @@ impl TableWriter {
             self.update(|written| {
                 written.late_blocks += u64::from(late);
                 written.note(appended, &block.good, block.bytes.len());
+                written.rows.extend(block.rows);
                 written.bad.extend(block.bad);
             });
             self.finish_line(&mut blobs, folder).await?;
@@ -90,8 +93,8 @@ impl TableWriter {
         let most = self.rng.usize(1..=self.options.block_bytes.max(1));
         let wanted = self.rng.usize(1..=most);
         let end: &[u8] = if self.rng.f64() < self.options.defects.crlf { b"\r\n" } else { b"\n" };
-        let mut block =
-            Block { bytes: Vec::with_capacity(wanted + 8192), good: Content::default(), bad: Vec::new(), last: 0 };
+        let bytes = Vec::with_capacity(wanted + 8192);
+        let mut block = Block { bytes, good: Content::default(), rows: Vec::new(), bad: Vec::new(), last: 0 };
         let mut row = Vec::with_capacity(8192);
         let mut add = |this: &mut Self, index: u64| {
             row.clear();
@@ -102,6 +105,7 @@ impl TableWriter {
                 block.bad.push(row.clone());
             } else {
                 block.good.add(&row);
+                block.rows.extend(this.options.keep_rows.then(|| row.clone()));
             }
             block.bytes.extend_from_slice(&row);
             block.bytes.extend_from_slice(end);
