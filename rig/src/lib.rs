@@ -2,6 +2,7 @@
 
 pub mod axiom;
 pub mod azurite;
+pub mod bench;
 pub mod content;
 pub mod demo;
 pub mod faults;

@@ -6,10 +6,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::azure::StorageError;
-use crate::report;
+use crate::report::{self, End};
 use crate::ship::{self, Until};
 
-/// Blobs that one sweep hands to visits at most; the next sweep finds the rest.
+/// Blobs that one sweep hands to visits at most; the next sweep finds the rest, at once.
 const SWEEP_MOST: usize = 1000;
 
 /// What a run did.
@@ -19,13 +19,17 @@ pub struct Done {
     pub visits: u64,
     /// Visits that failed; their blobs stay.
     pub failed: u64,
+    /// Visits that moved on: something was shipped or deleted.
+    pub moved: u64,
+    /// Blobs that had work and were left to the next round.
+    left: u64,
     /// Rows that Axiom has acknowledged.
     pub rows: u64,
     /// Rows set aside.
     pub set_aside: u64,
 }
 
-/// Sweeps and ships until `stop` is cancelled, or once.
+/// Sweeps and ships until `stop` is cancelled, or `once` all that was there.
 ///
 /// # Errors
 /// With `once`, the containers cannot be listed. Without, that is logged and tried again after the pause.
@@ -33,7 +37,12 @@ pub async fn run(app: &App, once: bool, stop: &CancellationToken) -> Result<Done
     let mut total = Done::default();
     loop {
         match round(app, stop).await {
-            Ok(done) => total.add(done),
+            Ok(done) => {
+                total.add(done);
+                if done.left > 0 && done.moved > 0 && !stop.is_cancelled() {
+                    continue;
+                }
+            }
             Err(error) if once => return Err(error),
             Err(error) => tracing::error!(error = report::chain(&error), "the sweep failed and is tried again"),
         }
@@ -51,7 +60,7 @@ pub async fn run(app: &App, once: bool, stop: &CancellationToken) -> Result<Done
 async fn round(app: &App, stop: &CancellationToken) -> Result<Done, StorageError> {
     let found = app.sweep(SWEEP_MOST).await?;
     let (blobs, waiting, bytes) = (found.blobs, found.waiting, found.waiting_bytes);
-    let mut done = Done::default();
+    let mut done = Done { left: waiting - found.work.len() as u64, ..Done::default() };
     let visits = futures::stream::iter(found.work)
         .take_until(stop.cancelled())
         .map(|work| async move {
@@ -62,7 +71,9 @@ async fn round(app: &App, stop: &CancellationToken) -> Result<Done, StorageError
     let mut visits = std::pin::pin!(visits);
     while let Some(visit) = visits.next().await {
         let failed = matches!(visit.outcome(), Some(Err(_)));
-        done.add(Done { visits: 1, failed: failed.into(), rows: visit.rows(), set_aside: visit.set_aside() });
+        let moved = matches!(visit.outcome(), Some(Ok(End::Shipped | End::Deleted | End::MoreToDo)));
+        let (rows, set_aside) = (visit.rows(), visit.set_aside());
+        done.add(Done { visits: 1, failed: failed.into(), moved: moved.into(), rows, set_aside, left: 0 });
     }
     tracing::info!(
         blobs,
@@ -81,6 +92,7 @@ impl Done {
     fn add(&mut self, more: Self) {
         self.visits += more.visits;
         self.failed += more.failed;
+        self.moved += more.moved;
         self.rows += more.rows;
         self.set_aside += more.set_aside;
     }

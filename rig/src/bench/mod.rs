@@ -1,0 +1,228 @@
+//! `cargo bench-ship`: the shipped program's whole path, from ranged read to deleted blob, against endpoints that cost next to nothing, measured in CPU
+//! time of the program alone and against the floor of the same run.
+
+mod child;
+mod corpus;
+pub mod floor;
+mod server;
+mod sink;
+mod storage;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::ensure;
+use time::macros::datetime;
+
+use crate::demo::print;
+use crate::handler;
+use crate::rows::table_names;
+use crate::writer::{blob_name, container};
+use child::Cost;
+use corpus::Corpus;
+use server::{Addresses, Endpoints};
+use sink::Arrived;
+
+/// What is measured.
+#[derive(Debug, Clone, clap::Parser)]
+#[command(about = "Measures the whole path of sentinel-axiom against a floor in the same run")]
+pub struct Options {
+    /// Sizes of blobs, in bytes; each is moved with and without TLS.
+    #[arg(long, value_delimiter = ',', default_values_t = [64 << 10, 1 << 20, 16 << 20, 256 << 20, 1 << 30, 4 << 30])]
+    pub sizes: Vec<u64>,
+    /// Rounds; the median counts.
+    #[arg(long, default_value_t = 3)]
+    pub rounds: usize,
+    /// Level of zstd, as in `ZSTD_LEVEL`.
+    #[arg(long, default_value_t = 1)]
+    pub level: i32,
+    /// Milliseconds added to each POST.
+    #[arg(long, default_value_t = 0)]
+    pub delay: u64,
+    /// Only with TLS.
+    #[arg(long)]
+    pub tls: bool,
+}
+
+/// Bytes moved in one measurement, at least: enough for a second of CPU time.
+const ENOUGH: u64 = 512 << 20;
+/// Bytes of rows before a blob repeats itself.
+const PERIOD: usize = 48 << 20;
+/// The tables with shapes of their own that come near a real mix.
+const TABLES: usize = 6;
+
+/// Who moves the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mover {
+    Program,
+    Floor,
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    cost: Cost,
+    arrived: Arrived,
+    operations: u64,
+    blobs: u64,
+}
+
+struct Bench {
+    options: Options,
+    endpoints: Endpoints,
+    corpora: Vec<Arc<Corpus>>,
+    program: PathBuf,
+    floor: PathBuf,
+}
+
+/// Runs all of it and prints a table.
+///
+/// # Errors
+/// A part cannot be started, or what arrives is not what was written.
+pub async fn run(options: Options) -> anyhow::Result<()> {
+    let program = handler::build().await?;
+    let floor = std::env::current_exe()?.with_file_name("bench-floor");
+    ensure!(floor.exists(), "{} is missing: build it with `cargo build --release --bins`", floor.display());
+    let endpoints = Endpoints::start().await?;
+    endpoints.sink.delay(Duration::from_millis(options.delay));
+    let corpora = table_names(TABLES).iter().map(|table| Arc::new(Corpus::new(1, table, PERIOD))).collect();
+    let bench = Bench { options, endpoints, corpora, program, floor };
+    print(&format!(
+        "zstd level {}, {} ms added to each POST, median of {}; MB is 10^6 bytes of rows\n\n{:>9} {:>5}  {:>8} {:>10} {:>9} {:>8} {:>7} {:>9} {:>9}\n",
+        bench.options.level,
+        bench.options.delay,
+        bench.options.rounds,
+        "blob",
+        "TLS",
+        "MB/CPU-s",
+        "of floor",
+        "wall MB/s",
+        "peak MB",
+        "ratio",
+        "ops/blob",
+        "CPU/blob"
+    ));
+    for size in bench.options.sizes.clone() {
+        for tls in [false, true] {
+            if tls || !bench.options.tls {
+                bench.compare(size, tls).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Bench {
+    /// Measures program and floor in turn, so that both see the same moods of the machine.
+    async fn compare(&self, size: u64, tls: bool) -> anyhow::Result<()> {
+        let (mut program, mut floor) = (Vec::new(), Vec::new());
+        for _ in 0..self.options.rounds {
+            program.push(self.measure(Mover::Program, size, tls).await?);
+            floor.push(self.measure(Mover::Floor, size, tls).await?);
+        }
+        let (program, floor) = (median(program), median(floor));
+        print(&format!(
+            "{:>9} {:>5}  {:>8.0} {:>9.0}% {:>9.0} {:>8.1} {:>7.2} {:>9.1} {:>6.2} ms\n",
+            size_name(size),
+            if tls { "yes" } else { "no" },
+            program.efficiency(),
+            100.0 * program.efficiency() / floor.efficiency(),
+            program.megabytes() / program.cost.wall.as_secs_f64(),
+            megabytes(program.cost.peak),
+            program.arrived.bytes as f64 / program.arrived.wire_bytes as f64,
+            program.operations as f64 / program.blobs as f64,
+            program.cost.cpu.as_secs_f64() * 1000.0 / program.blobs as f64,
+        ));
+        Ok(())
+    }
+
+    async fn measure(&self, mover: Mover, size: u64, tls: bool) -> anyhow::Result<Measured> {
+        let blobs = (ENOUGH / size).max(1);
+        self.endpoints.storage.clear();
+        let mut names = Vec::new();
+        for (number, corpus) in (0..blobs).zip(self.corpora.iter().cycle()) {
+            let (container, name) =
+                (container(&corpus.table), blob_name(datetime!(2026-11-25 08:00 UTC), u32::try_from(number)?));
+            let length = corpus.length(size);
+            names.push(format!("{container}/{name}={length}"));
+            self.endpoints.storage.put(container, name, Arc::clone(corpus), length);
+        }
+        self.endpoints.storage.take_operations();
+        self.endpoints.sink.take();
+        let addresses = if tls { &self.endpoints.tls } else { &self.endpoints.plain };
+        let command = match mover {
+            Mover::Program => self.program(addresses),
+            Mover::Floor => self.floor(addresses, &names),
+        };
+        let cost = tokio::task::spawn_blocking(|| child::run(command)).await??;
+        let arrived = self.endpoints.sink.take();
+        let operations = self.endpoints.storage.take_operations().values().sum();
+        ensure!(arrived.wrong == 0, "{} bodies differ from their blobs", arrived.wrong);
+        if mover == Mover::Program {
+            ensure!(self.endpoints.storage.blobs() == 0, "{} blobs are left", self.endpoints.storage.blobs());
+        }
+        Ok(Measured { cost, arrived, operations, blobs })
+    }
+
+    fn program(&self, addresses: &Addresses) -> Command {
+        let mut command = self.bare(&self.program);
+        let key = "AAAA";
+        let Addresses { storage, axiom } = addresses;
+        let connection = format!(
+            "DefaultEndpointsProtocol=http;AccountName={};AccountKey={key};BlobEndpoint={storage};QueueEndpoint={storage}",
+            storage::ACCOUNT
+        );
+        command
+            .args(["run", "--once"])
+            .env("AXIOM_TOKEN", "xaat-bench")
+            .env("AXIOM_URL", axiom)
+            .env("EXPORT_STORAGE", &connection)
+            .env("AzureWebJobsStorage", &connection)
+            .env("ZSTD_LEVEL", self.options.level.to_string())
+            .env("LOG_LEVEL", "warn");
+        command
+    }
+
+    fn floor(&self, addresses: &Addresses, blobs: &[String]) -> Command {
+        let mut command = self.bare(&self.floor);
+        command.args(["--storage", &addresses.storage, "--axiom", &addresses.axiom]);
+        command.args(["--level", &self.options.level.to_string()]).args(blobs);
+        command
+    }
+
+    fn bare(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().env("SSL_CERT_FILE", &self.endpoints.certificate);
+        command
+    }
+}
+
+impl Measured {
+    fn megabytes(&self) -> f64 {
+        megabytes(self.arrived.bytes)
+    }
+
+    /// Megabytes of rows in a second of CPU time.
+    fn efficiency(&self) -> f64 {
+        self.megabytes() / self.cost.cpu.as_secs_f64()
+    }
+}
+
+fn median(mut measured: Vec<Measured>) -> Measured {
+    measured.sort_by_key(|measured| measured.cost.cpu);
+    measured[measured.len() / 2]
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+fn size_name(bytes: u64) -> String {
+    match bytes {
+        0..0x10_0000 => format!("{} KiB", bytes >> 10),
+        0x10_0000..0x4000_0000 => format!("{} MiB", bytes >> 20),
+        _ => format!("{} GiB", bytes >> 30),
+    }
+}
