@@ -40,6 +40,12 @@ impl Marks {
         Self { shipped, claim }
     }
 
+    /// The marks as this visit sees them: its own claim, of which the answer was lost, is in nobody's way.
+    #[must_use]
+    pub fn seen_by(self, visit: &str) -> Self {
+        Self { claim: self.claim.filter(|claim| claim.visit != visit), ..self }
+    }
+
     /// Moves on over a stretch that is settled. Only in order: a stretch that does not begin where the last one ended is refused.
     #[must_use]
     pub fn advance(&mut self, span: Span) -> bool {
@@ -87,6 +93,13 @@ mod tests {
         check(&[("axiom_shipped", "-1"), ("axiom_claim", "v1")], 0, None);
         check(&[("axiom_shipped", "1e3"), ("axiom_claim", "v1@soon")], 0, None);
         check(&[("axiom_shipped", "99999999999999999999999")], 0, None);
+    }
+
+    #[test]
+    fn a_claim_is_in_the_way_of_others_only() {
+        let marks = Marks::read(&[(CLAIM.to_owned(), "me@99".to_owned())].into());
+        assert_eq!(marks.clone().seen_by("me").claim, None);
+        assert_eq!(marks.clone().seen_by("other"), marks);
     }
 
     #[test]

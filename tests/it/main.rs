@@ -5,4 +5,5 @@
 mod support;
 
 mod growing;
+mod lost;
 mod rows;
