@@ -9,7 +9,8 @@ use anyhow::Context as _;
 const GROWTH: f64 = 1.10;
 /// From here on memory is compared: buffers and connections have their size by then.
 const WARM: Duration = Duration::from_secs(60);
-/// Over how long memory is averaged at both ends.
+/// Over how long memory is averaged at both ends, at least; a longer run is averaged over a tenth of it. What is in flight differs from one moment
+/// to the next.
 const WINDOW: Duration = Duration::from_secs(20);
 
 /// One look.
@@ -37,10 +38,11 @@ pub(super) struct Verdict {
 /// Judges the samples of the time of writing. `pause` is that between two sweeps, by which a lag may differ without meaning anything.
 pub(super) fn judge(samples: &[Sample], pause: Duration) -> Verdict {
     let end = samples.last().map_or(Duration::ZERO, |sample| sample.at);
-    let resident = |from: Duration| mean(samples, from, from + WINDOW, |sample| as_float(sample.resident));
+    let window = WINDOW.max(end / 10);
+    let resident = |from: Duration| mean(samples, from, from + window, |sample| as_float(sample.resident));
     // A trial that is shorter than a minute and a half is compared with its own middle.
     let warm = WARM.min(end / 2);
-    let resident = (resident(warm), resident(end.saturating_sub(WINDOW)));
+    let resident = (resident(warm), resident(end.saturating_sub(window)));
     let lag = |from: Duration| {
         Duration::from_secs_f64(mean(samples, from, from + end / 4, |sample| sample.lag.as_secs_f64()))
     };
