@@ -99,7 +99,7 @@ async fn looks(flow: &Flow, blob: &ExportBlob, until: &Until, visit: &mut Visit)
         let seen_at = Instant::now();
         let Some(seen) = flow.export.properties(blob.container(), blob.name()).await? else { return Ok(End::Gone) };
         visit.saw(&seen);
-        match plan::plan(&view(&seen), flow.policy) {
+        match plan::plan(&view(&seen, visit.id()), flow.policy) {
             Plan::Leave(why) => return Ok(End::Left(why)),
             Plan::Delete => {
                 if settle::delete_settled(&flow.export, blob, &seen).await? {
@@ -280,13 +280,13 @@ async fn deliver(flow: Flow, route: Route, batch: Batch) -> Sent {
     }
 }
 
-fn view(seen: &Properties) -> View {
+fn view(seen: &Properties, visit: &str) -> View {
     View {
         length: seen.length,
         modified: seen.modified.unix_timestamp(),
         now: seen.now.unix_timestamp(),
         append: seen.append,
-        marks: Marks::read(&seen.metadata),
+        marks: Marks::read(&seen.metadata).seen_by(visit),
     }
 }
 

@@ -8,10 +8,12 @@ pub mod demo;
 pub mod faults;
 pub mod handler;
 pub mod host;
+mod lag;
 mod loopback;
 pub mod npm;
 pub mod proxy;
 pub mod rows;
+pub mod soak;
 pub mod writer;
 
 /// Chooses the TLS implementation, once for the process; call it before the first HTTP client is built.

@@ -51,6 +51,12 @@ impl Marks {
         marks
     }
 
+    /// The marks as this visit sees them: its own claim, of which the answer was lost, is in nobody's way.
+    #[must_use]
+    pub fn seen_by(self, visit: &str) -> Self {
+        Self { claim: self.claim.filter(|claim| claim.visit != visit), ..self }
+    }
+
     /// The marks for shipping from this offset: those that were read, or none where they made no sense.
     #[must_use]
     pub fn from(self, offset: u64) -> Self {
@@ -151,6 +157,13 @@ mod tests {
         for ahead in ["", "x", "5", "7-", "20-30,x", "30-20", "5-9", "12-20"] {
             check(&[("axiom_shipped", "12"), ("axiom_ahead", ahead)], 12, None);
         }
+    }
+
+    #[test]
+    fn a_claim_is_in_the_way_of_others_only() {
+        let marks = Marks::read(&[(CLAIM.to_owned(), "me@99".to_owned())].into());
+        assert_eq!(marks.clone().seen_by("me").claim, None);
+        assert_eq!(marks.clone().seen_by("other"), marks);
     }
 
     #[test]

@@ -6,4 +6,5 @@ mod support;
 
 mod ahead;
 mod growing;
+mod lost;
 mod rows;

@@ -46,7 +46,8 @@ impl Protocol {
     }
 
     fn look(&self, world: &mut World, v: usize) {
-        let Some(view) = world.view() else { return end(world, v, true) };
+        let Some(mut view) = world.view() else { return end(world, v, true) };
+        view.marks = view.marks.seen_by(name(v));
         let visit = &mut world.visits[v];
         (visit.current, visit.same, visit.length) = (true, true, byte(view.length));
         let plan = plan::plan(&view, POLICY);

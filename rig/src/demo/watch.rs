@@ -1,6 +1,6 @@
 //! Looks at both sides while the demo runs: what was written, what arrived, what was set aside, what is left.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
@@ -8,6 +8,7 @@ use sentinel_axiom::azure::Blobs;
 use sentinel_axiom::refused::RefusedRows;
 
 use super::sink::{Arrived, Sink};
+use crate::lag::Lag;
 use crate::writer::{TableWritten, Written, container};
 
 /// One table at one moment.
@@ -55,13 +56,12 @@ pub(super) struct Watch {
     pub(super) refused: RefusedRows,
     /// Rows set aside, by the record that holds them.
     seen: BTreeMap<String, Vec<(String, Vec<u8>)>>,
-    /// Per table, when how many rows had been written and are not delivered yet.
-    history: BTreeMap<String, VecDeque<(Instant, u64)>>,
+    lag: Lag,
 }
 
 impl Watch {
     pub(super) fn new(sink: Sink, export: Blobs, refused: RefusedRows) -> Self {
-        Watch { sink, export, refused, seen: BTreeMap::new(), history: BTreeMap::new() }
+        Watch { sink, export, refused, seen: BTreeMap::new(), lag: Lag::default() }
     }
 
     pub(super) async fn look(&mut self, written: &Written, tables: &[String]) -> anyhow::Result<State> {
@@ -80,21 +80,10 @@ impl Watch {
                 let blobs = self.export.list(&name, "").try_fold(0, async |count, _| Ok(count + 1));
                 entry.blobs_left = blobs.await?;
             }
-            entry.lag = self.lag(table, entry.written.good.rows, entry.arrived.rows, now);
+            entry.lag = self.lag.look(table, entry.written.good.rows, entry.arrived.rows, now);
             state.insert(table.clone(), entry);
         }
         Ok(state)
-    }
-
-    fn lag(&mut self, table: &str, written: u64, arrived: u64, now: Instant) -> Duration {
-        let history = self.history.entry(table.to_owned()).or_default();
-        if history.back().is_none_or(|(_, rows)| *rows < written) {
-            history.push_back((now, written));
-        }
-        while history.front().is_some_and(|(_, rows)| *rows <= arrived) {
-            history.pop_front();
-        }
-        history.front().map_or(Duration::ZERO, |(since, _)| now.duration_since(*since))
     }
 
     /// Reads the records that were not there before. A record is written once; a repeated batch writes the same again.

@@ -25,6 +25,8 @@ pub struct Aside {
     pub offset: u64,
     /// Its bytes.
     pub bytes: Vec<u8>,
+    /// Why, in the program's words.
+    pub reason: String,
     /// Whether Axiom may hold it as well.
     pub perhaps_delivered: bool,
 }
@@ -45,11 +47,12 @@ pub struct Found {
 pub struct Account {
     /// Rows that are nowhere.
     pub lost: Vec<Vec<u8>>,
-    /// Good rows set aside for sure, bad rows in Axiom, and rows in both places.
+    /// Good rows that the program took for bad ones without asking Axiom, and bad rows in Axiom.
     pub misplaced: Vec<Vec<u8>>,
     /// Found, and never written: a row that was altered on the way.
     pub foreign: Vec<Vec<u8>>,
-    /// Rows that are somewhere once more than they were written: those that Axiom has twice, or has while they are still at their source.
+    /// Rows that are somewhere once more than they were written: those that Axiom has twice, or has while they are still at their source or set
+    /// aside for certain.
     pub duplicates: u64,
     /// Rows set aside.
     pub set_aside: u64,
@@ -58,7 +61,11 @@ pub struct Account {
 /// What was set aside, sorted out.
 #[derive(Default)]
 struct Sorted {
+    /// By the program's own judgement.
+    judged: Rows,
+    /// By Axiom's, which says that it has not taken the row.
     surely: Rows,
+    /// By Axiom's, which may hold it all the same.
     perhaps: Rows,
     foreign: Vec<Vec<u8>>,
 }
@@ -72,16 +79,17 @@ impl Account {
         for (good, rows) in [(true, &written.good), (false, &written.bad)] {
             for (row, written) in rows {
                 let count = |rows: &Rows| rows.get(row).copied().unwrap_or(0);
-                let (axiom, surely, perhaps, source) =
-                    (count(&found.axiom), count(&aside.surely), count(&aside.perhaps), count(&found.source));
-                if axiom + surely + perhaps + source < *written {
+                let (axiom, source) = (count(&found.axiom), count(&found.source));
+                let (judged, surely, perhaps) = (count(&aside.judged), count(&aside.surely), count(&aside.perhaps));
+                let certain = axiom + source + judged + surely;
+                if certain + perhaps < *written {
                     account.lost.push(row.clone());
                 }
-                if (good && surely > 0) || (!good && axiom > 0) {
+                if (good && judged > 0) || (!good && axiom > 0) {
                     account.misplaced.push(row.clone());
                 }
-                account.duplicates += (axiom + surely + source).saturating_sub(*written);
-                account.set_aside += surely + perhaps;
+                account.duplicates += certain.saturating_sub(*written);
+                account.set_aside += judged + surely + perhaps;
             }
         }
         let is_written = |row: &&Vec<u8>| written.good.contains_key(*row) || written.bad.contains_key(*row);
@@ -132,7 +140,11 @@ fn sort_out(written: &Written, aside: &[Aside]) -> Sorted {
     let mut piece: Option<(&str, u64, Vec<u8>)> = None;
     for ((blob, offset), row) in places {
         if is_row(&row.bytes) {
-            let to = if row.perhaps_delivered { &mut sorted.perhaps } else { &mut sorted.surely };
+            let to = match (row.perhaps_delivered, row.reason.starts_with("Axiom: ")) {
+                (true, _) => &mut sorted.perhaps,
+                (false, true) => &mut sorted.surely,
+                (false, false) => &mut sorted.judged,
+            };
             *to.entry(row.bytes.clone()).or_default() += 1;
             continue;
         }
@@ -167,7 +179,7 @@ mod tests {
     }
 
     fn aside(offset: u64, bytes: &str, perhaps_delivered: bool) -> Aside {
-        Aside { blob: "b".into(), offset, bytes: bytes.into(), perhaps_delivered }
+        Aside { blob: "b".into(), offset, bytes: bytes.into(), reason: "not JSON".into(), perhaps_delivered }
     }
 
     /// Good rows `one` and `two`, the bad row `bad` twice.
@@ -206,6 +218,15 @@ mod tests {
         let bad = [aside(0, "bad", false), aside(9, "bad", false)];
         check(&["one"], &[bad.as_slice(), &[aside(5, "two", true)]].concat(), &[], &[]);
         check(&["one", "two"], &[bad.as_slice(), &[aside(5, "two", true), aside(7, "one", true)]].concat(), &[], &[]);
+    }
+
+    #[test]
+    fn axiom_may_refuse_a_good_row() {
+        let bad = [aside(0, "bad", false), aside(9, "bad", false)];
+        let refused = Aside { reason: "Axiom: no".into(), ..aside(5, "two", false) };
+        check(&["one"], &[bad.as_slice(), &[refused.clone()]].concat(), &[], &[]);
+        let twice = "2 rows once too often, at most 1 are excused";
+        check(&["one", "two", "two"], &[bad.as_slice(), &[refused]].concat(), &[], &[twice]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::scenario::Scenario;
 use super::world::World;
 use crate::azurite::Account;
 use crate::handler::AppRoot;
+use crate::proxy::{Fault, Happened, Operation};
 
 /// What happened in one run or in many.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Totals {
     pub unknown_to_storage: u64,
     /// Requests that storage did not serve, as far as the program could tell; those without an answer among them.
     pub storage_faults: u64,
+    /// Writes of marks among those.
+    pub marks_not_stored: u64,
     /// Rows once too often.
     pub duplicates: u64,
     /// As many are excused: for each crash and each outcome that the program could not know, what can be in flight.
@@ -63,15 +66,15 @@ impl Run {
         let (written, found) = (world.written(), world.found().await?);
         let account = account::Account::of(&written, &found);
         let storage = world.proxy.happened();
-        let count =
-            |of: fn(&crate::proxy::Fault) -> bool| storage.iter().filter(|happened| of(&happened.fault)).count() as u64;
+        let count = |of: fn(&Fault) -> bool| storage.iter().filter(|happened| of(&happened.fault)).count() as u64;
         let mut totals = Totals {
             runs: 1,
             rows: written.good.values().chain(written.bad.values()).sum(),
             crashes: world.stats().map(|stats| stats.crashes).sum(),
             unknown_to_axiom: world.axiom.unknown_outcomes(),
-            unknown_to_storage: count(crate::proxy::Fault::is_unknown),
-            storage_faults: count(crate::proxy::Fault::is_failure),
+            unknown_to_storage: count(Fault::is_unknown),
+            storage_faults: count(Fault::is_failure),
+            marks_not_stored: storage.iter().filter(|happened| is_about_marks(happened)).count() as u64,
             duplicates: account.duplicates,
             set_aside: account.set_aside,
             lost: account.lost.len() as u64,
@@ -92,11 +95,15 @@ impl Run {
     }
 }
 
-/// A crash repeats what its visits had in flight; an unknown outcome, what the visit in question had. A storage fault counts like one, because
-/// it may keep a visit from storing what Axiom has taken.
+fn is_about_marks(happened: &Happened) -> bool {
+    happened.operation == Operation::SetMetadata && happened.fault.is_failure()
+}
+
+/// A crash repeats what its visits had in flight; an unknown outcome, what the visit in question had. Marks that could not be stored count like
+/// one: what Axiom has taken is not known any more once the visit ends.
 fn bound(scenario: &Scenario, totals: &Totals) -> u64 {
     let blobs = scenario.tables as u64 * u64::from(scenario.blobs) + scenario.block_blobs;
-    let visits = totals.crashes * scenario.visits.min(blobs) + totals.unknown_to_axiom + totals.storage_faults;
+    let visits = totals.crashes * scenario.visits.min(blobs) + totals.unknown_to_axiom + totals.marks_not_stored;
     visits * scenario.uploads * scenario.batch_rows
 }
 
@@ -132,6 +139,7 @@ impl Totals {
         self.unknown_to_axiom += other.unknown_to_axiom;
         self.unknown_to_storage += other.unknown_to_storage;
         self.storage_faults += other.storage_faults;
+        self.marks_not_stored += other.marks_not_stored;
         self.duplicates += other.duplicates;
         self.bound += other.bound;
         self.set_aside += other.set_aside;
@@ -143,11 +151,12 @@ impl Totals {
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, rows, crashes, unknown_to_axiom, unknown_to_storage, storage_faults, .. } = self;
+        let Self { marks_not_stored, .. } = self;
         let Self { duplicates, bound, set_aside, lost, failed, .. } = self;
         write!(
             f,
             "{runs} runs, {rows} rows: {crashes} crashes, {unknown_to_axiom} outcomes unknown at Axiom and {unknown_to_storage} at storage, \
-             {storage_faults} storage faults; {duplicates} rows twice ({bound} excused), {set_aside} set aside, {lost} lost; {failed} runs failed"
+             {storage_faults} storage faults ({marks_not_stored} of them kept marks from being stored); {duplicates} rows twice ({bound} excused), {set_aside} set aside, {lost} lost; {failed} runs failed"
         )
     }
 }

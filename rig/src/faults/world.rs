@@ -293,6 +293,7 @@ impl<'a> World<'a> {
                 blob: blob.to_owned(),
                 offset: record.offset,
                 bytes: record.bytes(),
+                reason: record.reason,
                 perhaps_delivered: record.perhaps_delivered,
             }));
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt as _;
 use rig::axiom::{Axiom, Options};
-use rig::azurite::{Azurite, IDENTITY};
+use rig::azurite::{Account, Azurite, IDENTITY};
 use rig::handler::AppRoot;
 use rig::host::{Host, HostOptions};
 use rig::writer::Kind;
@@ -20,6 +20,7 @@ pub const CONTAINER: &str = "am-securityevent";
 pub const QUEUE: &str = "blob-created";
 
 pub struct World {
+    pub account: Account,
     pub writer: rig::writer::RestStorage,
     pub axiom: Axiom,
     pub blobs: Blobs,
@@ -62,7 +63,15 @@ impl World {
         let app = AppRoot::lay_out(Path::new(binary())).expect("an app root");
         let (writer, blobs) =
             (rig::writer::RestStorage::new(&account.access()), connect_blobs(&account.access(), IDENTITY));
-        Self { writer: writer.expect("a client"), axiom, blobs: blobs.expect("a client"), queue, settings, app }
+        Self {
+            account,
+            writer: writer.expect("a client"),
+            axiom,
+            blobs: blobs.expect("a client"),
+            queue,
+            settings,
+            app,
+        }
     }
 
     /// Sets or, with an empty value, removes a setting.

@@ -1,0 +1,41 @@
+//! Writes to storage that are carried out while their answer is lost, and writes that are refused for no reason.
+
+use rig::proxy::{Fault, Operation, Proxy};
+
+use crate::support::{TABLE, World, blob_name, rows};
+
+const PASS: Fault = Fault::Delay(std::time::Duration::ZERO);
+
+/// One visit to a blob of five batches, with faults met by its writes in order: each row arrives once and the blob is deleted, in that visit.
+async fn check(faults: &[(Operation, Fault)]) {
+    let mut world = World::new().await;
+    let proxy = Proxy::start(world.account.blob_url()).await.expect("a proxy");
+    let connection = world.account.behind(proxy.url(), world.account.queue_url()).connection_string();
+    world.set("EXPORT_STORAGE", &connection).set("BATCH_ROWS", "2").set("UPLOADS", "1");
+    let (name, text) = (blob_name(0), rows(0..10));
+    world.put(&name, text.as_bytes()).await;
+    proxy.script(faults.iter().cloned());
+    let ran = world.run_once().await;
+    assert_eq!(proxy.happened().len(), faults.len(), "{faults:?} were not all met: {}", ran.output);
+    assert_eq!(world.delivered(TABLE).join("\n") + "\n", text, "{faults:?}: {}", ran.output);
+    assert!(world.properties(&name).await.is_none(), "{faults:?}: the blob is left: {}", ran.output);
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_is_taken_for_what_it_was() {
+    let marks = |fault: Fault| (Operation::SetMetadata, fault);
+    check(&[marks(Fault::ResetAfter)]).await;
+    check(&[marks(PASS), marks(Fault::ResetAfter)]).await;
+    check(&[marks(PASS), marks(PASS), marks(Fault::ResetAfter), marks(Fault::ResetAfter)]).await;
+    check(&[(Operation::Delete, Fault::ResetAfter)]).await;
+}
+
+#[tokio::test]
+async fn a_write_that_is_refused_for_no_reason_is_made_again() {
+    let changed = || Fault::Refuse(412, "ConditionNotMet");
+    let marks = |fault: Fault| (Operation::SetMetadata, fault);
+    check(&[marks(changed())]).await;
+    check(&[marks(PASS), marks(changed()), marks(changed())]).await;
+    check(&[marks(Fault::Refuse(503, "ServerBusy")), marks(Fault::ResetBefore)]).await;
+    check(&[(Operation::Delete, Fault::Refuse(503, "ServerBusy")), (Operation::Delete, Fault::ResetBefore)]).await;
+}
