@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -23,6 +24,9 @@ use crate::app::App;
 use crate::report::{self, Visit};
 use crate::ship::{self, Until};
 use crate::wake::{Answer, BlobWake, ExportBlob, SmallMessage, Wake, WakeError};
+
+/// What can be asked of us.
+const ROUTES: &str = "there is only GET / and POST /<function>";
 
 /// Largest invocation, in bytes. A queue message has 64 KiB at most.
 const BODY: usize = 16 * 1024 * 1024;
@@ -72,7 +76,8 @@ pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> 
             }),
         )
         .route("/{function}", post(invoke))
-        .fallback(|| async { fail(StatusCode::NOT_FOUND, "there is only GET / and POST /<function>") })
+        .fallback(|| async { fail(StatusCode::NOT_FOUND, ROUTES) })
+        .method_not_allowed_fallback(|| async { fail(StatusCode::METHOD_NOT_ALLOWED, ROUTES) })
         .layer(DefaultBodyLimit::max(BODY))
         .with_state(handler.clone());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %listener.local_addr()?, "serving");
@@ -86,7 +91,17 @@ pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> 
     Ok(())
 }
 
-async fn invoke(State(handler): State<Arc<Handler>>, Path(function): Path<String>, body: Bytes) -> Response {
+async fn invoke(
+    State(handler): State<Arc<Handler>>,
+    function: Result<Path<String>, PathRejection>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    // Left to the framework, these would be answered in plain text.
+    let (Path(function), body) = match (function, body) {
+        (Ok(function), Ok(body)) => (function, body),
+        (Err(error), _) => return fail(error.status(), &error.body_text()),
+        (_, Err(error)) => return fail(error.status(), &error.body_text()),
+    };
     match Wake::parse(&function, &body, &handler.app.flow.export.endpoint()) {
         Ok(Wake::Blobs(wake)) => blobs(&handler, wake).await,
         Ok(Wake::Sweep) => sweep(&handler).await,
