@@ -4,5 +4,7 @@
 
 mod support;
 
+mod envelopes;
 mod growing;
+mod hostile;
 mod rows;

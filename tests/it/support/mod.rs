@@ -1,5 +1,7 @@
 //! One world for each test: an account of the shared emulator, an Axiom, and the shipped binary.
 
+pub mod invocation;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
