@@ -146,24 +146,28 @@ async fn blobs(handler: &Arc<Handler>, wake: BlobWake) -> Response {
     json(StatusCode::OK, Answer::new(logs).to_json())
 }
 
-/// One visit in a task of its own: a panic ends it alone.
 async fn visit(handler: Arc<Handler>, blob: ExportBlob, until: Until) -> Result<String, String> {
     let Ok(Ok(permit)) = tokio::time::timeout_at(until.deadline, handler.visits.clone().acquire_owned()).await else {
         return Err(format!("{blob}: no visit came free before the deadline"));
     };
     let name = blob.to_string();
-    let task = tokio::spawn(async move {
+    let work = async move {
         let _permit = permit;
         ship::visit(&handler.app.flow, &blob, &until).await
-    });
-    let visit: Visit = task.await.map_err(|error| {
-        tracing::error!(blob = name, error = %error, "a visit broke down");
-        format!("{name}: the visit broke down")
-    })?;
+    };
+    let visit: Visit = alone(&name, work).await?;
     match visit.outcome() {
         Some(Err(_)) => Err(visit.summary()),
         _ => Ok(visit.summary()),
     }
+}
+
+/// A visit in a task of its own: a panic ends it alone, and is a failure like any other.
+async fn alone<T: Send + 'static>(blob: &str, work: impl Future<Output = T> + Send + 'static) -> Result<T, String> {
+    tokio::spawn(work).await.map_err(|error| {
+        tracing::error!(blob, error = %error, "a visit broke down");
+        format!("{blob}: the visit broke down")
+    })
 }
 
 async fn sweep(handler: &Handler) -> Response {
@@ -208,4 +212,23 @@ fn json(status: StatusCode, body: String) -> Response {
 
 fn fail(status: StatusCode, why: &str) -> Response {
     json(status, serde_json::json!({ "error": why }).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_one_visit_alone_and_frees_its_place() {
+        let visits = Arc::new(Semaphore::new(1));
+        for _ in 0..3 {
+            let permit = visits.clone().acquire_owned().await.unwrap();
+            let broken = async move {
+                let _permit = permit;
+                panic!("as a bug would");
+            };
+            assert_eq!(alone::<()>("am-x/y", broken).await, Err("am-x/y: the visit broke down".to_owned()));
+        }
+        assert_eq!(alone("am-x/y", async { 7 }).await, Ok(7));
+    }
 }
