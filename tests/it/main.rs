@@ -4,7 +4,9 @@
 
 mod support;
 
+mod configuration;
 mod envelopes;
 mod growing;
 mod hostile;
+mod liveness;
 mod rows;

@@ -73,6 +73,16 @@ impl World {
         self
     }
 
+    /// The settings as variables.
+    pub fn settings(&self) -> &BTreeMap<String, String> {
+        &self.settings
+    }
+
+    /// The folder in which a host finds the program.
+    pub fn app_root(&self) -> &Path {
+        self.app.path()
+    }
+
     /// A host of the Functions kind with the handler running.
     pub async fn host(&self) -> Host {
         self.host_with(|_| {}).await
