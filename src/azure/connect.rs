@@ -1,11 +1,10 @@
 //! From a storage setting to clients. Nothing else in the program knows about storage authentication.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
-use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport, UserAgentOptions};
+use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, UserAgentOptions};
 use azure_identity::{
     DeveloperToolsCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
     WorkloadIdentityCredential,
@@ -15,6 +14,7 @@ use azure_storage_queue::{QueueServiceClient, QueueServiceClientOptions};
 use url::Url;
 
 use super::shared_key::SharedKeyPolicy;
+use super::transport::transport;
 use super::{Blobs, Queue, StorageError};
 use crate::settings::{Identity, Storage};
 
@@ -62,7 +62,7 @@ type Prepared = (Url, Option<Arc<dyn TokenCredential>>, ClientOptions);
 
 fn prepare(access: &Storage, url: &Url, identity: Identity) -> azure_core::Result<Prepared> {
     let mut options = ClientOptions {
-        transport: Some(Transport::new(Arc::new(http_client()?))),
+        transport: Some(transport()?),
         user_agent: UserAgentOptions {
             application_id: Some(concat!("sentinel-axiom-", env!("CARGO_PKG_VERSION")).into()),
         },
@@ -101,14 +101,4 @@ fn credential(identity: Identity, client_id: Option<String>) -> azure_core::Resu
         Identity::Workload => WorkloadIdentityCredential::new(None)?,
         Identity::Developer => DeveloperToolsCredential::new(None)?,
     })
-}
-
-/// Our own HTTP client: building the SDK's default one panics where the machine has no CA certificates.
-fn http_client() -> azure_core::Result<reqwest::Client> {
-    let client = reqwest::Client::builder()
-        .connect_timeout(Duration::from_secs(10))
-        .read_timeout(Duration::from_secs(60))
-        .redirect(reqwest::redirect::Policy::none())
-        .build();
-    client.map_err(|error| azure_core::Error::new(ErrorKind::Other, error))
 }

@@ -5,6 +5,7 @@ mod connect;
 mod queue;
 mod reader;
 mod shared_key;
+mod transport;
 
 pub use blobs::{Blobs, Listed, Outcome, Properties, Version};
 pub use connect::{connect_blobs, connect_queue};

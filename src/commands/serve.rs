@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -23,6 +24,9 @@ use crate::app::App;
 use crate::report::{self, Visit};
 use crate::ship::{self, Until};
 use crate::wake::{Answer, BlobWake, ExportBlob, SmallMessage, Wake, WakeError};
+
+/// What can be asked of us.
+const ROUTES: &str = "there is only GET / and POST /<function>";
 
 /// Largest invocation, in bytes. A queue message has 64 KiB at most.
 const BODY: usize = 16 * 1024 * 1024;
@@ -72,7 +76,8 @@ pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> 
             }),
         )
         .route("/{function}", post(invoke))
-        .fallback(|| async { fail(StatusCode::NOT_FOUND, "there is only GET / and POST /<function>") })
+        .fallback(|| async { fail(StatusCode::NOT_FOUND, ROUTES) })
+        .method_not_allowed_fallback(|| async { fail(StatusCode::METHOD_NOT_ALLOWED, ROUTES) })
         .layer(DefaultBodyLimit::max(BODY))
         .with_state(handler.clone());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %listener.local_addr()?, "serving");
@@ -86,7 +91,17 @@ pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> 
     Ok(())
 }
 
-async fn invoke(State(handler): State<Arc<Handler>>, Path(function): Path<String>, body: Bytes) -> Response {
+async fn invoke(
+    State(handler): State<Arc<Handler>>,
+    function: Result<Path<String>, PathRejection>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    // Left to the framework, these would be answered in plain text.
+    let (Path(function), body) = match (function, body) {
+        (Ok(function), Ok(body)) => (function, body),
+        (Err(error), _) => return fail(error.status(), &error.body_text()),
+        (_, Err(error)) => return fail(error.status(), &error.body_text()),
+    };
     match Wake::parse(&function, &body, &handler.app.flow.export.endpoint()) {
         Ok(Wake::Blobs(wake)) => blobs(&handler, wake).await,
         Ok(Wake::Sweep) => sweep(&handler).await,
@@ -131,24 +146,28 @@ async fn blobs(handler: &Arc<Handler>, wake: BlobWake) -> Response {
     json(StatusCode::OK, Answer::new(logs).to_json())
 }
 
-/// One visit in a task of its own: a panic ends it alone.
 async fn visit(handler: Arc<Handler>, blob: ExportBlob, until: Until) -> Result<String, String> {
     let Ok(Ok(permit)) = tokio::time::timeout_at(until.deadline, handler.visits.clone().acquire_owned()).await else {
         return Err(format!("{blob}: no visit came free before the deadline"));
     };
     let name = blob.to_string();
-    let task = tokio::spawn(async move {
+    let work = async move {
         let _permit = permit;
         ship::visit(&handler.app.flow, &blob, &until).await
-    });
-    let visit: Visit = task.await.map_err(|error| {
-        tracing::error!(blob = name, error = %error, "a visit broke down");
-        format!("{name}: the visit broke down")
-    })?;
+    };
+    let visit: Visit = alone(&name, work).await?;
     match visit.outcome() {
         Some(Err(_)) => Err(visit.summary()),
         _ => Ok(visit.summary()),
     }
+}
+
+/// A visit in a task of its own: a panic ends it alone, and is a failure like any other.
+async fn alone<T: Send + 'static>(blob: &str, work: impl Future<Output = T> + Send + 'static) -> Result<T, String> {
+    tokio::spawn(work).await.map_err(|error| {
+        tracing::error!(blob, error = %error, "a visit broke down");
+        format!("{blob}: the visit broke down")
+    })
 }
 
 async fn sweep(handler: &Handler) -> Response {
@@ -193,4 +212,23 @@ fn json(status: StatusCode, body: String) -> Response {
 
 fn fail(status: StatusCode, why: &str) -> Response {
     json(status, serde_json::json!({ "error": why }).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_one_visit_alone_and_frees_its_place() {
+        let visits = Arc::new(Semaphore::new(1));
+        for _ in 0..3 {
+            let permit = visits.clone().acquire_owned().await.unwrap();
+            let broken = async move {
+                let _permit = permit;
+                panic!("as a bug would");
+            };
+            assert_eq!(alone::<()>("am-x/y", broken).await, Err("am-x/y: the visit broke down".to_owned()));
+        }
+        assert_eq!(alone("am-x/y", async { 7 }).await, Ok(7));
+    }
 }

@@ -1,10 +1,15 @@
 //! Drives the shipped binary as the Functions host does, against Azurite and the stand-in for Axiom.
 
 #![allow(unreachable_pub, reason = "a test crate has no public surface")]
+#![allow(clippy::unwrap_used, reason = "all of it is test code, helpers too")]
 
 mod support;
 
 mod ahead;
+mod configuration;
+mod envelopes;
 mod growing;
+mod hostile;
+mod liveness;
 mod lost;
 mod rows;

@@ -224,7 +224,7 @@ mod tests {
     fn axiom_may_refuse_a_good_row() {
         let bad = [aside(0, "bad", false), aside(9, "bad", false)];
         let refused = Aside { reason: "Axiom: no".into(), ..aside(5, "two", false) };
-        check(&["one"], &[bad.as_slice(), &[refused.clone()]].concat(), &[], &[]);
+        check(&["one"], &[bad.as_slice(), std::slice::from_ref(&refused)].concat(), &[], &[]);
         let twice = "2 rows once too often, at most 1 are excused";
         check(&["one", "two", "two"], &[bad.as_slice(), &[refused]].concat(), &[], &[twice]);
     }

@@ -1,5 +1,7 @@
 //! One world for each test: an account of the shared emulator, an Axiom, and the shipped binary.
 
+pub mod invocation;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
@@ -78,6 +80,16 @@ impl World {
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
         self.settings.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// The settings as variables.
+    pub fn settings(&self) -> &BTreeMap<String, String> {
+        &self.settings
+    }
+
+    /// The folder in which a host finds the program.
+    pub fn app_root(&self) -> &Path {
+        self.app.path()
     }
 
     /// A host of the Functions kind with the handler running.
