@@ -1,9 +1,11 @@
 //! Drives the shipped binary as the Functions host does, against Azurite and the stand-in for Axiom.
 
 #![allow(unreachable_pub, reason = "a test crate has no public surface")]
+#![allow(clippy::unwrap_used, reason = "all of it is test code, helpers too")]
 
 mod support;
 
+mod answers;
 mod configuration;
 mod envelopes;
 mod growing;
