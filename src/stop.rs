@@ -35,8 +35,8 @@ pub fn when_asked_or_orphaned() -> CancellationToken {
         while !orphaned.is_cancelled() {
             tokio::time::sleep(Duration::from_secs(1)).await;
             if std::os::unix::process::parent_id() != parent {
-                tracing::warn!("the host is gone: ending");
                 orphaned.cancel();
+                tracing::warn!("the host is gone: ending");
             }
         }
     });
