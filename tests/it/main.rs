@@ -12,3 +12,4 @@ mod growing;
 mod hostile;
 mod liveness;
 mod rows;
+mod startup;
