@@ -12,4 +12,5 @@ mod growing;
 mod hostile;
 mod liveness;
 mod rows;
+mod secrets;
 mod startup;

@@ -3,8 +3,10 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
@@ -51,4 +53,32 @@ async fn variables_that_are_not_unicode_do_not_end_the_program() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(64), "{output:?}");
     assert!(said.starts_with("UPLOADS is ") && said.lines().count() == 1, "{said}");
+}
+
+/// The host never restarts a handler that ends with 0, while whoever starts `run` wants to know that it ended in order.
+#[tokio::test]
+async fn a_signal_ends_the_program_and_serve_never_with_0() {
+    let world = World::new().await;
+    for (args, expected) in [(&["serve", "--port", "0"][..], 1), (&["run"], 0)] {
+        for signal in ["-TERM", "-INT"] {
+            let mut child = Command::new(binary())
+                .args(args)
+                .env_clear()
+                .envs(world.settings())
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .kill_on_drop(true)
+                .spawn()
+                .unwrap();
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            // `serve` says that it serves, `run` that a round is over: by then it listens to signals.
+            let line = lines.next_line().await.unwrap().unwrap();
+            assert!(line.contains("serving") || line.contains("round"), "{line}");
+            let pid = child.id().unwrap().to_string();
+            assert!(Command::new("kill").args([signal, &pid]).status().await.unwrap().success());
+            let ended = tokio::time::timeout(Duration::from_secs(60), child.wait()).await.expect("it ends").unwrap();
+            assert_eq!(ended.code(), Some(expected), "{args:?} {signal}");
+            assert!(lines.next_line().await.unwrap().is_some_and(|line| line.contains("asked to end")));
+        }
+    }
 }
