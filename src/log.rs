@@ -12,6 +12,8 @@ pub fn start(level: tracing::Level) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stdout)
+        // It would tell of a broken stdout on stderr, and panic when that is broken too: both are when the host is gone.
+        .log_internal_errors(false)
         .with_target(false);
     if std::io::stdout().is_terminal() {
         builder.init();

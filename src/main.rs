@@ -14,12 +14,12 @@ use sentinel_axiom::stop;
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let platform = Platform::read(std::env::vars());
+    let platform = Platform::read(variables());
     let Some(command) = Cli::parse().command(&platform) else {
         <Cli as clap::CommandFactory>::command().print_help().ok();
         return ExitCode::from(USAGE);
     };
-    let settings = match Settings::read(std::env::vars()) {
+    let settings = match Settings::read(variables()) {
         Ok(settings) => settings,
         Err(problems) => {
             sentinel_axiom::log::say(&problems.to_string());
@@ -35,12 +35,18 @@ fn main() -> ExitCode {
     runtime.block_on(start(command, settings, &platform))
 }
 
+/// The environment. `std::env::vars` would panic at a variable that is no text, although it may be none of our business.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
+}
+
 async fn start(command: Command, settings: Settings, platform: &Platform) -> ExitCode {
     if let Command::Serve { port } = command {
         let port = port.or(platform.handler_port).unwrap_or(8080);
         let listener = match serve::bind(port).await {
             Ok(listener) => listener,
-            Err(error) => return failed("bind the handler's port", &error),
+            Err(error) => return failed(&format!("bind port {port} of this machine"), &error),
         };
         let app = match App::connect(settings, platform) {
             Ok(app) => app,

@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 pub fn when_asked() -> CancellationToken {
     let stop = CancellationToken::new();
     let asked = stop.clone();
+    // From here on, and not only when the task comes to run: a signal in between would end the program at once.
+    let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     tokio::spawn(async move {
-        let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
         if let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -35,8 +36,8 @@ pub fn when_asked_or_orphaned() -> CancellationToken {
         while !orphaned.is_cancelled() {
             tokio::time::sleep(Duration::from_secs(1)).await;
             if std::os::unix::process::parent_id() != parent {
-                tracing::warn!("the host is gone: ending");
                 orphaned.cancel();
+                tracing::warn!("the host is gone: ending");
             }
         }
     });

@@ -6,12 +6,12 @@ use std::time::Duration;
 use rig::axiom::Fault;
 use rig::host::Host;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::net::TcpStream;
-use tokio::process::Command;
+use tokio::process::{Child, ChildStdout, Command};
 
 use crate::support::invocation::{BLOB_TRIGGER, SWEEP, envelope, invoke, queue_envelope, small_message};
-use crate::support::{CONTAINER, TABLE, World, binary, blob_name, row, rows, until};
+use crate::support::{TABLE, World, binary, blob_name, row, rows, until};
 
 /// Longer than any test: what is held up so long is let go by an outage, which breaks its connection.
 const FOR_EVER: Duration = Duration::from_secs(3600);
@@ -134,28 +134,7 @@ async fn garbage_on_the_wire_ends_nothing() {
 /// A host that stops in the middle of a call neither kills nor signals its handler: an orphan that lived on would hold the port.
 #[tokio::test]
 async fn the_handler_ends_when_its_parent_is_gone() {
-    let mut world = World::new().await;
-    // Held up, so that it is in the middle of a call.
-    world.put(&blob_name(0), rows(0..1).as_bytes()).await;
-    world.axiom.faults().always(Some(Fault::SlowBefore(FOR_EVER)));
-    world.set("LOG_LEVEL", "info");
-    let mut parent = Command::new("sh")
-        .args(["-c", "\"$0\" serve --port 0 & wait", binary()])
-        .env_clear()
-        .envs(world.settings())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(parent.stdout.take().unwrap()).lines();
-    let serving: Value = serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
-    let address = serving["address"].as_str().unwrap_or_else(|| panic!("{serving}")).to_owned();
-    let client = reqwest::Client::new();
-    let call = client.post(format!("http://{address}/{BLOB_TRIGGER}")).body(envelope(&small_message(&blob_name(0))));
-    let call = tokio::spawn(call.send());
-    until("the visit is held up", || async { claimed(&world).await == 1 }).await;
-
+    let (mut parent, mut lines, address, call) = in_the_middle_of_a_call().await;
     parent.kill().await.unwrap();
     let mut said = String::new();
     // Its output ends with it.
@@ -165,5 +144,46 @@ async fn the_handler_ends_when_its_parent_is_gone() {
     assert!(said.contains("the host is gone"), "{said}");
     assert!(TcpStream::connect(&address).await.is_err(), "the port is free");
     assert!(call.await.unwrap().is_err());
-    assert!(world.blobs.properties(CONTAINER, &blob_name(0)).await.unwrap().is_some(), "nothing is lost");
+}
+
+/// The pipes that the handler logs to end with the host, so that each of its last words fails.
+#[tokio::test]
+async fn the_handler_ends_also_when_nobody_reads_its_log_any_more() {
+    let (mut parent, lines, address, call) = in_the_middle_of_a_call().await;
+    drop((lines, parent.stderr.take()));
+    // It logs while it serves, and still it serves.
+    for _ in 0..3 {
+        let answer = reqwest::Client::new().post(format!("http://{address}/{BLOB_TRIGGER}")).body("no envelope").send();
+        assert_eq!(answer.await.unwrap().status(), 400);
+    }
+    parent.kill().await.unwrap();
+    until("the port is free", || async { TcpStream::connect(&address).await.is_err() }).await;
+    assert!(call.await.unwrap().is_err());
+}
+
+type Call = tokio::task::JoinHandle<reqwest::Result<reqwest::Response>>;
+
+/// A handler whose parent can be killed, a reader of its output, its address, and a call that is held up.
+async fn in_the_middle_of_a_call() -> (Child, Lines<BufReader<ChildStdout>>, String, Call) {
+    let mut world = World::new().await;
+    world.put(&blob_name(0), rows(0..1).as_bytes()).await;
+    world.axiom.faults().always(Some(Fault::SlowBefore(FOR_EVER)));
+    world.set("LOG_LEVEL", "info");
+    let mut parent = Command::new("sh")
+        .args(["-c", "\"$0\" serve --port 0 & wait", binary()])
+        .env_clear()
+        .envs(world.settings())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(parent.stdout.take().unwrap()).lines();
+    let serving: Value = serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
+    let address = serving["address"].as_str().unwrap_or_else(|| panic!("{serving}")).to_owned();
+    let body = envelope(&small_message(&blob_name(0)));
+    let call = tokio::spawn(reqwest::Client::new().post(format!("http://{address}/{BLOB_TRIGGER}")).body(body).send());
+    until("the visit is held up", || async { claimed(&world).await == 1 }).await;
+    (parent, lines, address, call)
 }

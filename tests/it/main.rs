@@ -6,6 +6,7 @@
 mod support;
 
 mod ahead;
+mod answers;
 mod configuration;
 mod envelopes;
 mod growing;
@@ -13,3 +14,5 @@ mod hostile;
 mod liveness;
 mod lost;
 mod rows;
+mod secrets;
+mod startup;

@@ -181,13 +181,16 @@ async fn one_bad_row_in_a_hundred_leaves_exactly_the_others() {
     // Several batches, so that the bad rows stand at every place of a batch.
     world.set("BATCH_ROWS", "97");
     let mut rng = fastrand::Rng::with_seed(42);
-    let (mut blob, mut good, mut bad) = (Vec::new(), Vec::new(), 0);
+    let (mut blob, mut good, mut bad) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..5000 {
         let mut line = row(number).into_bytes();
         if rng.u8(..100) == 0 {
-            let at = rng.usize(1..line.len());
-            line.truncate(at);
-            bad += 1;
+            // Cut somewhere, within a character too, or with a byte that no text has.
+            match rng.bool() {
+                true => line.truncate(rng.usize(1..line.len())),
+                false => line[rng.usize(1..row(0).len())] = 0xff,
+            }
+            bad.push((blob.len() as u64, line.clone()));
         } else {
             good.push(row(number));
         }
@@ -199,8 +202,19 @@ async fn one_bad_row_in_a_hundred_leaves_exactly_the_others() {
     let mut delivered = world.delivered(TABLE);
     delivered.sort();
     good.sort();
-    assert!(bad > 20, "the seed gives some");
-    assert_eq!((delivered == good, world.refused().await.len()), (true, bad));
+    assert!(bad.len() > 20, "the seed gives some");
+    assert!(delivered == good, "{} rows instead of {}", delivered.len(), good.len());
+    let source = format!("{CONTAINER}/{}", blob_name(0));
+    let mut in_base64 = 0;
+    let refused = world.refused().await;
+    for (record, (offset, line)) in refused.iter().zip(&bad) {
+        assert_eq!((&record.blob, record.offset, &record.bytes()), (&source, *offset, line));
+        let reason = if std::str::from_utf8(line).is_ok() { "not valid JSON at byte" } else { "not UTF-8" };
+        assert!(record.reason.contains(reason), "{}", record.reason);
+        assert_eq!(record.row_base64.is_some(), reason == "not UTF-8", "base64 for nothing else");
+        in_base64 += usize::from(record.row_base64.is_some());
+    }
+    assert!(refused.len() == bad.len() && in_base64 > 5, "{} records, {in_base64} in base64", refused.len());
 }
 
 #[tokio::test]
