@@ -4,5 +4,11 @@
 
 mod support;
 
+mod claims;
 mod growing;
+mod order;
+mod outage;
+mod poison;
 mod rows;
+mod run;
+mod sweep;
