@@ -9,6 +9,7 @@ mod growing;
 mod order;
 mod outage;
 mod poison;
+mod refused;
 mod rows;
 mod run;
 mod sweep;
