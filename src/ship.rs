@@ -11,7 +11,6 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::axiom::{Axiom, Cause, Destination, Tally, Undelivered};
 use crate::azure::{Blobs, Properties, ReadError, StorageError};
 use crate::batch::{Batch, BatchLimits};
-use crate::lines;
 use crate::refused::{Kept, Origin, RefusedRows};
 use crate::report::{End, Visit};
 use crate::settings::ZstdLevel;
@@ -132,8 +131,7 @@ async fn ship(
     let Some(mut held) = Held::claim(&flow.export, blob, &visit_id, seen, seen_at, from).await? else {
         return Ok(None);
     };
-    let table = if first.rows.is_empty() { None } else { lines::table_of(first.row(0)) };
-    let dataset = flow.axiom.dataset_for(table.as_deref(), blob.table());
+    let dataset = flow.axiom.dataset_for(first.table().as_deref(), blob.table());
     visit.dataset(&dataset);
     let route = Arc::new(Route {
         destination: Destination { dataset: dataset.clone(), blob: Some(blob.to_string()) },
