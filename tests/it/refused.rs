@@ -107,6 +107,24 @@ async fn a_replay_that_axiom_does_not_answer_well_fails_and_keeps_everything() {
 }
 
 #[tokio::test]
+async fn rows_that_stay_refused_do_not_keep_those_behind_them_from_being_sent() {
+    let mut world = World::with_dataset().await;
+    world.set("ROW_BYTES", "1024").set("VISITS", "1");
+    // More blobs with a row that Axiom never takes than a delivery believes in, then one whose cause will be gone.
+    for minute in 0..20 {
+        world.put(&blob_name(minute), format!("{}\n{SURROGATE}\n", row(u64::from(minute))).as_bytes()).await;
+    }
+    world.put(&blob_name(59), long(59).as_bytes()).await;
+    world.run_once().await;
+    let refused = world.refused().await;
+    assert_eq!((refused.len(), refused.iter().all(|record| record.dataset == TABLE)), (21, true));
+    world.set("ROW_BYTES", "4096");
+    let replay = world.run(&["refused", "replay"]).await;
+    assert!(world.numbers().contains(&59), "the row that can be delivered is not: {}", replay.output);
+    assert_eq!(world.refused().await.len(), 20, "and the others stay");
+}
+
+#[tokio::test]
 async fn a_batch_of_which_axiom_took_a_part_is_set_aside_whole_and_sent_again_only_on_request() {
     let mut world = World::with_dataset().await;
     world.set("BATCH_ROWS", "10");
