@@ -5,6 +5,7 @@
 mod support;
 
 mod claims;
+mod container;
 mod growing;
 mod order;
 mod outage;
