@@ -64,6 +64,15 @@ impl Batch {
         let start = if index == 0 { 0 } else { self.rows[index - 1].end };
         &self.body[start..self.rows[index].end - 1]
     }
+
+    /// The table that the first row names; where no row can be sent, the first that names one all the same, such as a row that is too large.
+    #[must_use]
+    pub fn table(&self) -> Option<String> {
+        match self.rows.first() {
+            Some(_) => lines::table_of(self.row(0)),
+            None => self.refused.iter().find_map(|refused| lines::table_of(&refused.row)),
+        }
+    }
 }
 
 /// Collects lines until a batch is full.
@@ -178,6 +187,14 @@ mod tests {
             ]
         );
         assert_eq!(bodies(&out), b"{\"a\":1}\n{\"a\":2}\n");
+    }
+
+    #[test]
+    fn the_table_is_named_by_the_first_row_or_by_one_that_cannot_be_sent() {
+        let table = |text: &[u8]| batches(text, 0)[0].table();
+        assert_eq!(table(b"{bad}\n{\"Type\":\"T1\"}\n{\"Type\":\"T2\"}\n").as_deref(), Some("T1"));
+        assert_eq!(table(b"{\n{\"Type\":\"T3\",\"a\":12345678}\n").as_deref(), Some("T3"), "too large to be sent");
+        assert_eq!(table(b"{bad}\n\n"), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures::{Stream, TryStreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -156,7 +156,12 @@ pub struct Replay {
 impl RefusedRows {
     /// The blobs of refused rows whose source begins with `prefix`.
     pub fn list(&self, prefix: &str) -> impl Stream<Item = Result<String, StorageError>> + Send + use<> {
-        self.blobs.list(&self.container, prefix).map_ok(|listed| listed.name)
+        // The container is created when it is first needed: until then, nothing is set aside.
+        let missing = |item: &Result<_, StorageError>| matches!(item, Err(error) if error.status() == Some(404));
+        self.blobs
+            .list(&self.container, prefix)
+            .map_ok(|listed| listed.name)
+            .take_while(move |item| std::future::ready(!missing(item)))
     }
 
     /// The rows of one of them.

@@ -12,7 +12,6 @@ use crate::axiom::{Axiom, Destination, Undelivered};
 use crate::azure::{Blobs, Properties, ReadError, StorageError};
 use crate::batch::{Batch, BatchLimits, Span};
 use crate::halted::Halted;
-use crate::lines;
 use crate::refused::{Kept, Origin, RefusedRows};
 use crate::report::{End, Visit};
 use crate::settings::ZstdLevel;
@@ -178,11 +177,10 @@ struct Route {
 }
 
 impl Route {
-    /// The rows' own `Type` gives the table's case; a batch of bad rows alone goes where the one before it went.
+    /// The rows' own `Type` gives the table's case; a batch that names none goes where the one before it went.
     fn follow(&mut self, batch: &Batch, axiom: &Axiom) {
-        let table = if batch.rows.is_empty() { None } else { lines::table_of(batch.row(0)) };
-        if table.is_some() {
-            self.dataset = axiom.dataset_for(table.as_deref(), self.blob.table());
+        if let Some(table) = batch.table() {
+            self.dataset = axiom.dataset_for(Some(&table), self.blob.table());
         }
     }
 }

@@ -6,7 +6,9 @@ use std::io::Write;
 use futures::TryStreamExt as _;
 
 use crate::app::App;
+use crate::axiom::Undelivered;
 use crate::refused::{Replay, ReplayError, Replayed};
+use crate::report::chain;
 
 /// Rows set aside for one dataset and reason.
 #[derive(Debug, Default, Clone, Copy)]
@@ -53,20 +55,32 @@ pub async fn list(app: &App, prefix: &str, rows: bool, out: &mut (dyn Write + Se
     Ok(())
 }
 
-/// Sends what is set aside again; what Axiom still refuses, and what is no valid row, stays.
+/// Sends what is set aside again; what Axiom still refuses, and what is no valid row, stays. A record that Axiom refuses altogether does not keep those
+/// behind it from being sent.
 ///
 /// # Errors
-/// Storage or Axiom does not answer as it should. Everything that is not delivered stays.
+/// Storage or Axiom does not answer as it should, or a record was refused altogether. Everything that is not delivered stays.
 pub async fn replay(app: &App, prefix: &str, perhaps_delivered: bool) -> Result<Replayed, ReplayError> {
     let which = Replay { perhaps_delivered, row_bytes: app.flow.limits.row_bytes };
     // The names are taken first: the listing must not go on while what it lists is changed.
     let names: Vec<String> = app.flow.refused.list(prefix).try_collect().await?;
-    let mut total = Replayed::default();
+    let (mut total, mut refused) = (Replayed::default(), None);
     for name in names {
-        let replayed = app.flow.refused.replay(&app.flow.axiom, &name, which).await?;
+        let replayed = match app.flow.refused.replay(&app.flow.axiom, &name, which).await {
+            Ok(replayed) => replayed,
+            Err(ReplayError::Axiom(error @ Undelivered::Configuration { .. })) => {
+                tracing::error!(blob = name, error = chain(&error), "not replayed");
+                refused = Some(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         tracing::info!(blob = name, delivered = replayed.delivered, remain = replayed.remain, "replayed");
         total.delivered += replayed.delivered;
         total.remain += replayed.remain;
     }
-    Ok(total)
+    match refused {
+        Some(error) => Err(error.into()),
+        None => Ok(total),
+    }
 }

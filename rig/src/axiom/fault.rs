@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use memchr::memmem;
 
+use super::gate::Gate;
+
 /// One thing that happens to one ingest request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
@@ -23,6 +25,10 @@ pub enum Fault {
     SlowBefore(Duration),
     /// The answer comes late; the rows are stored before the wait.
     SlowAfter(Duration),
+    /// The request waits at a gate; the rows are stored behind it, or never if the client gave up.
+    HoldBefore(Gate),
+    /// The rows are stored, then the answer waits at a gate.
+    HoldAfter(Gate),
     /// The connection is reset, nothing is stored.
     ResetBefore,
     /// All rows are stored, and the connection is reset without an answer.

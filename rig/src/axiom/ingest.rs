@@ -36,6 +36,7 @@ pub(crate) async fn ingest(shared: &Arc<Shared>, call: Arc<Call>, dataset: &str)
         Fault::Refuse(refusal) => return Ok(refusal.clone().into()),
         Fault::ResetBefore => return Err(reset()),
         Fault::SlowBefore(wait) => tokio::time::sleep(*wait).await,
+        Fault::HoldBefore(gate) => gate.pass().await,
         _ => {}
     }
     match store(shared, &call, dataset, &fault).await {
@@ -171,6 +172,7 @@ async fn answer(shared: &Shared, call: &Call, fault: &Fault, status: &Value) -> 
         Fault::TruncateAfter => return Ok(Reply::json(200, status).truncated()),
         Fault::Hostile(kind) => return Ok(hostile(*kind, status)),
         Fault::SlowAfter(wait) => tokio::time::sleep(*wait).await,
+        Fault::HoldAfter(gate) => gate.pass().await,
         _ => {}
     }
     shared.store().requests.answered(call.number);

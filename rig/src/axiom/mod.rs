@@ -13,6 +13,7 @@ mod csv;
 mod dataset;
 mod event;
 mod fault;
+mod gate;
 mod gotime;
 mod ingest;
 mod manage;
@@ -33,6 +34,7 @@ use serde_json::{Map, Value};
 pub use access::Rights;
 pub use dataset::Totals;
 pub use fault::{ErrorBody, Fault, Faults, HostileBody, PoisonEffect, Refusal, RetryAfter};
+pub use gate::Gate;
 pub use options::{Blame, Inspect, LongValue, Options, Rules};
 pub use store::{Outcome, Request};
 

@@ -96,6 +96,28 @@ impl RestStorage {
         }
     }
 
+    /// Appends to an append blob at its end. Data export's own appends carry no condition on the ETag either.
+    ///
+    /// # Errors
+    /// Any answer but success.
+    pub async fn append_blob(&self, container: &str, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let url = self.blob_url(container, name, &[("comp", "appendblock")]);
+        let reply = self.call(Method::PUT, url, &[("content-type", "application/octet-stream")], bytes).await;
+        expect_success(&reply).with_context(|| format!("append to blob {container}/{name}"))
+    }
+
+    /// Replaces a blob's metadata, whatever stands there.
+    ///
+    /// # Errors
+    /// Any answer but success.
+    pub async fn set_metadata(&self, container: &str, name: &str, metadata: &[(&str, &str)]) -> anyhow::Result<()> {
+        let url = self.blob_url(container, name, &[("comp", "metadata")]);
+        let headers: Vec<_> = metadata.iter().map(|(name, value)| (format!("x-ms-meta-{name}"), *value)).collect();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        let reply = self.call(Method::PUT, url, &headers, &[]).await;
+        expect_success(&reply).with_context(|| format!("set metadata of blob {container}/{name}"))
+    }
+
     /// Creates a container unless it exists.
     ///
     /// # Errors

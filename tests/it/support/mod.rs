@@ -1,6 +1,8 @@
 //! One world for each test: an account of the shared emulator, an Axiom, and the shipped binary.
 
+mod blob;
 pub mod invocation;
+mod process;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,6 +18,8 @@ use rig::writer::Kind;
 use sentinel_axiom::azure::{Blobs, Properties, Queue, connect_blobs, connect_queue};
 use sentinel_axiom::refused::{Record, RefusedRows};
 use tokio::process::Command;
+
+pub use blob::invocation;
 
 pub const TABLE: &str = "SecurityEvent";
 pub const CONTAINER: &str = "am-securityevent";
