@@ -1,5 +1,7 @@
 //! The proxy in front of the storage emulator: true to what passes, and to its faults.
 
+#![allow(clippy::unwrap_used, reason = "all of it is test code, helpers too")]
+
 use std::collections::BTreeMap;
 
 use rig::azurite::{Account, Azurite, IDENTITY};
