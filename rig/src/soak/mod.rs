@@ -141,8 +141,8 @@ impl Watch<'_> {
                     written.rows(),
                     self.arrived(),
                     now.as_secs_f64(),
-                    resident as f64 / 1048576.0,
-                    highest as f64 / 1048576.0
+                    samples::mebibytes(resident),
+                    samples::mebibytes(highest)
                 ));
                 told = (at, written.bytes());
             }
