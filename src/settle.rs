@@ -152,20 +152,23 @@ impl<'a> Held<'a> {
                 self.properties.version = version;
                 return Ok(());
             }
-            self.look_again().await?;
+            if self.look_again().await? {
+                return Ok(());
+            }
         }
         Err(StorageError::busy(self.blob.to_string()).into())
     }
 
-    async fn look_again(&mut self) -> Result<(), SettleError> {
+    /// Looks after a refused write. True when the marks stand there as they were to be written: the write was ours, and only its answer was lost.
+    async fn look_again(&mut self) -> Result<bool, SettleError> {
         let seen = self.blobs.properties(self.blob.container(), self.blob.name()).await?;
         let Some(seen) = seen else { return Err(SettleError::Gone(self.blob.to_string())) };
         let (created, created_now) = (self.properties.created.unix_timestamp(), seen.created.unix_timestamp());
-        match plan::after_conflict(self.visit, created, created_now, &Marks::read(&seen.metadata)) {
-            Conflict::Ours => {
+        match plan::after_conflict(self.visit, created, created_now, &Marks::read(&seen.metadata), &self.marks) {
+            conflict @ (Conflict::Ours | Conflict::Done) => {
                 self.properties = seen;
                 self.seen_at = Instant::now();
-                Ok(())
+                Ok(conflict == Conflict::Done)
             }
             conflict => Err(SettleError::Lost { blob: self.blob.to_string(), conflict }),
         }

@@ -83,19 +83,23 @@ pub fn may_delete(shipped: u64, length: u64, settled: bool, policy: Policy) -> b
 /// What a visit finds when its conditional write was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Conflict {
-    /// The blob grew, or the write was ours and only its answer was lost: take the new version and go on.
+    /// The blob grew: take the new version and write again.
     Ours,
+    /// The write was ours, and only its answer was lost: take the new version and go on.
+    Done,
     /// Another visit has taken the claim: stop at once, write nothing.
     Taken,
     /// It is another blob of the same name: stop at once, write nothing.
     Replaced,
 }
 
-/// Decides after a refused write of the visit `me` on the blob created at `created`, from a new look.
+/// Decides after a refused write of the marks `wanted` by the visit `me` on the blob created at `created`, from a new look.
 #[must_use]
-pub fn after_conflict(me: &str, created: i64, created_now: i64, marks: &Marks) -> Conflict {
+pub fn after_conflict(me: &str, created: i64, created_now: i64, marks: &Marks, wanted: &Marks) -> Conflict {
     if created != created_now {
         Conflict::Replaced
+    } else if marks == wanted {
+        Conflict::Done
     } else if marks.claim.as_ref().is_some_and(|claim| claim.visit == me) {
         Conflict::Ours
     } else {
@@ -145,13 +149,20 @@ mod tests {
     #[test]
     fn a_refused_write_stops_the_visit_unless_the_claim_is_still_its_own() {
         let claimed = |visit: &str| Marks { claim: Some(Claim { visit: visit.into(), until: 0 }), ..Marks::default() };
-        assert_eq!(
-            after_conflict("me", 1, 1, &claimed("me")),
-            Conflict::Ours,
-            "an expired claim that nobody took is still ours"
-        );
-        assert_eq!(after_conflict("me", 1, 1, &claimed("other")), Conflict::Taken);
-        assert_eq!(after_conflict("me", 1, 1, &Marks::default()), Conflict::Taken);
-        assert_eq!(after_conflict("me", 1, 2, &claimed("me")), Conflict::Replaced);
+        let commit = Marks { shipped: 7, ..claimed("me") };
+        let release = Marks { shipped: 7, ..Marks::default() };
+        let check = |created_now, marks: &Marks, wanted: &Marks, expected| {
+            assert_eq!(after_conflict("me", 1, created_now, marks, wanted), expected, "{marks:?} {wanted:?}");
+        };
+        // An expired claim that nobody took is still ours.
+        check(1, &claimed("me"), &commit, Conflict::Ours);
+        check(1, &claimed("me"), &release, Conflict::Ours);
+        check(1, &commit, &commit, Conflict::Done);
+        check(1, &release, &release, Conflict::Done);
+        check(1, &claimed("other"), &commit, Conflict::Taken);
+        check(1, &Marks::default(), &commit, Conflict::Taken);
+        check(1, &Marks::default(), &release, Conflict::Taken);
+        check(2, &claimed("me"), &commit, Conflict::Replaced);
+        check(2, &release, &release, Conflict::Replaced);
     }
 }

@@ -31,6 +31,21 @@ async fn a_write_whose_answer_is_lost_is_taken_for_what_it_was() {
 }
 
 #[tokio::test]
+async fn a_claim_that_is_given_up_without_an_answer_is_given_up() {
+    let mut world = World::new().await;
+    let proxy = Proxy::start(world.account.blob_url()).await.expect("a proxy");
+    let connection = world.account.behind(proxy.url(), world.account.queue_url()).connection_string();
+    world.set("EXPORT_STORAGE", &connection).set("SETTLE_AFTER", "600");
+    world.put_append(&blob_name(0), rows(0..10).as_bytes()).await;
+    proxy.script([(Operation::SetMetadata, PASS), (Operation::SetMetadata, Fault::ResetAfter)]);
+    let ran = world.run_once().await;
+    assert_eq!(proxy.happened().len(), 2, "the claim, and giving it up: {}", ran.output);
+    assert!(!ran.output.contains("ERROR"), "{}", ran.output);
+    let metadata = world.properties(&blob_name(0)).await.expect("it may grow").metadata;
+    assert!(metadata.contains_key("axiom_shipped") && !metadata.contains_key("axiom_claim"), "{metadata:?}");
+}
+
+#[tokio::test]
 async fn a_write_that_is_refused_for_no_reason_is_made_again() {
     let changed = || Fault::Refuse(412, "ConditionNotMet");
     let marks = |fault: Fault| (Operation::SetMetadata, fault);

@@ -319,11 +319,11 @@ impl Model for Protocol {
 
 /// Which decisions were asked for: what is never reached is not checked.
 #[derive(Default)]
-pub(crate) struct Reached([AtomicBool; 8]);
+pub(crate) struct Reached([AtomicBool; 9]);
 
 impl Reached {
-    const NAMES: [&str; 8] =
-        ["ship", "ship settled", "delete", "claimed", "growing or unfinished", "ours", "taken", "replaced"];
+    const NAMES: [&str; 9] =
+        ["ship", "ship settled", "delete", "claimed", "growing or unfinished", "ours", "taken", "replaced", "done"];
 
     fn mark(&self, index: usize) {
         self.0[index].store(true, Ordering::Relaxed);
@@ -345,6 +345,7 @@ impl Reached {
             Conflict::Ours => 5,
             Conflict::Taken => 6,
             Conflict::Replaced => 7,
+            Conflict::Done => 8,
         });
     }
 

@@ -1,9 +1,10 @@
 //! One visit as a state machine: what `ship.rs` and `settle.rs` do around the decisions, one operation of storage or network to a step.
 
+use sentinel_axiom::source::marks::{Claim, Marks};
 use sentinel_axiom::source::plan::{self, Conflict, Plan};
 
 use super::checks::Protocol;
-use super::world::{Flaw, Mutant, Outcome, POLICY, Stage, Step, Visit, World, name};
+use super::world::{CLAIM, Flaw, Mutant, Outcome, POLICY, Stage, Step, Visit, World, name};
 
 /// Looks after which a visit leaves a blob that changes under it to the next one. The program has five; two show the same.
 const LOOKS: u8 = 2;
@@ -24,7 +25,7 @@ impl Protocol {
             Step::ReadFirst => self.read_first(world, v),
             Step::Claim => self.claim(world, v, lost),
             Step::Commit => match world.set_marks(v, true, true, lost) {
-                Outcome::Done => go_on(world, v, Step::Ship),
+                Outcome::Done => stored(world, v, Step::Commit),
                 Outcome::Refused => world.visits[v].step = Step::LookAfterCommit,
             },
             Step::LookAfterCommit => self.after_conflict(world, v, Step::Commit),
@@ -37,7 +38,7 @@ impl Protocol {
                 }
             }
             Step::Release { failed } => match world.set_marks(v, false, true, lost) {
-                Outcome::Done => end(world, v, !failed),
+                Outcome::Done => stored(world, v, Step::Release { failed }),
                 Outcome::Refused => world.visits[v].step = Step::LookAfterRelease { failed },
             },
             Step::LookAfterRelease { failed } => self.after_conflict(world, v, Step::Release { failed }),
@@ -149,17 +150,31 @@ impl Protocol {
         go_on(world, v, Step::Ship);
     }
 
-    /// The look after a refused write.
-    fn after_conflict(&self, world: &mut World, v: usize, again: Step) {
+    /// The look after a refused write of marks.
+    fn after_conflict(&self, world: &mut World, v: usize, write: Step) {
         let Some(blob) = &world.blob else { return end(world, v, false) };
         let visit = &mut world.visits[v];
         let created_now = if visit.same { 1 } else { 2 };
-        let conflict = plan::after_conflict(name(v), 1, created_now, &blob.marks);
+        let claim = (write == Step::Commit).then(|| Claim { visit: name(v).to_owned(), until: CLAIM });
+        let wanted = Marks { claim, ..visit.marks() };
+        let conflict = plan::after_conflict(name(v), 1, created_now, &blob.marks, &wanted);
         self.reached.conflict(conflict);
         match conflict {
-            Conflict::Ours => (visit.current, visit.length, visit.step) = (true, blob.length, again),
+            Conflict::Ours => (visit.current, visit.length, visit.step) = (true, blob.length, write),
+            Conflict::Done => {
+                (visit.current, visit.length) = (true, blob.length);
+                stored(world, v, write);
+            }
             Conflict::Taken | Conflict::Replaced => end(world, v, false),
         }
+    }
+}
+
+/// A visit's marks are on the blob.
+fn stored(world: &mut World, v: usize, write: Step) {
+    match write {
+        Step::Release { failed } => end(world, v, !failed),
+        _ => go_on(world, v, Step::Ship),
     }
 }
 

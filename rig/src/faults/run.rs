@@ -13,6 +13,9 @@ use crate::azurite::Account;
 use crate::handler::AppRoot;
 use crate::proxy::{Fault, Happened, Operation};
 
+/// A run ends by then, whatever happens. The world of a run gives up before.
+const LONGEST: Duration = Duration::from_secs(300);
+
 /// What happened in one run or in many.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -40,6 +43,8 @@ pub struct Totals {
     pub lost: u64,
     /// Runs in which something was not as it must be.
     pub failed: u64,
+    /// The longest run, from the first row to the last deletion.
+    pub longest: Duration,
 }
 
 /// One run.
@@ -49,8 +54,6 @@ pub struct Run {
     pub totals: Totals,
     /// What must never be, in words; empty when all is well.
     pub complaints: Vec<String>,
-    /// How long it took from the first row to the last deletion.
-    pub played: Duration,
 }
 
 impl Run {
@@ -61,8 +64,11 @@ impl Run {
     pub async fn of(scenario: &Scenario, account: Account, app: &AppRoot) -> anyhow::Result<Self> {
         let world = World::start(scenario, account, app).await?;
         let started = Instant::now();
-        let outcome = world.play().await;
-        let played = started.elapsed();
+        let outcome = match tokio::time::timeout(LONGEST, world.play()).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(anyhow::anyhow!("it has no end, not even after {} s", LONGEST.as_secs())),
+        };
+        let longest = started.elapsed();
         let (written, found) = (world.written(), world.found().await?);
         let account = account::Account::of(&written, &found);
         let storage = world.proxy.happened();
@@ -78,6 +84,7 @@ impl Run {
             duplicates: account.duplicates,
             set_aside: account.set_aside,
             lost: account.lost.len() as u64,
+            longest,
             ..Totals::default()
         };
         totals.bound = bound(scenario, &totals);
@@ -91,7 +98,7 @@ impl Run {
             totals.failed = 1;
             complaints.push(format!("its faults and log are in {}", keep(scenario, &world)?.display()));
         }
-        Ok(Self { totals, complaints, played })
+        Ok(Self { totals, complaints })
     }
 }
 
@@ -145,6 +152,7 @@ impl Totals {
         self.set_aside += other.set_aside;
         self.lost += other.lost;
         self.failed += other.failed;
+        self.longest = self.longest.max(other.longest);
     }
 }
 
@@ -152,11 +160,12 @@ impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, rows, crashes, unknown_to_axiom, unknown_to_storage, storage_faults, .. } = self;
         let Self { marks_not_stored, .. } = self;
-        let Self { duplicates, bound, set_aside, lost, failed, .. } = self;
+        let Self { duplicates, bound, set_aside, lost, failed, longest, .. } = self;
         write!(
             f,
             "{runs} runs, {rows} rows: {crashes} crashes, {unknown_to_axiom} outcomes unknown at Axiom and {unknown_to_storage} at storage, \
-             {storage_faults} storage faults ({marks_not_stored} of them kept marks from being stored); {duplicates} rows twice ({bound} excused), {set_aside} set aside, {lost} lost; {failed} runs failed"
+             {storage_faults} storage faults ({marks_not_stored} of them kept marks from being stored); {duplicates} rows twice ({bound} excused), {set_aside} set aside, {lost} lost; {failed} runs failed, the longest took {:.1} s",
+            longest.as_secs_f64()
         )
     }
 }

@@ -32,8 +32,9 @@ pub async fn scale(app: &AppRoot) -> anyhow::Result<()> {
         if !run.complaints.is_empty() || run.totals.duplicates > 0 {
             bail!("{handlers} handlers: {} rows twice, {:?}", run.totals.duplicates, run.complaints);
         }
-        let alone = *alone.get_or_insert(run.played);
-        let (seconds, ratio) = (run.played.as_secs_f64(), alone.as_secs_f64() / run.played.as_secs_f64());
+        let alone = *alone.get_or_insert(run.totals.longest);
+        let (seconds, ratio) =
+            (run.totals.longest.as_secs_f64(), alone.as_secs_f64() / run.totals.longest.as_secs_f64());
         print(&format!(
             "{handlers} handlers: {} rows in {seconds:.1} s, {ratio:.1} times as fast as one, none twice\n",
             run.totals.rows

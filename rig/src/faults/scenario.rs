@@ -34,6 +34,8 @@ pub struct Scenario {
     pub uploads: u64,
     /// Visits at a time of one process (`VISITS`).
     pub visits: u64,
+    /// Seconds that a claim holds (`CLAIM_FOR`): so long a blob waits after a crash.
+    pub claim_for: u64,
     /// How late Axiom answers, faults or not.
     pub answer: Duration,
     /// Axiom refuses some rows that are good JSON.
@@ -75,6 +77,7 @@ impl Scenario {
             batch_rows: rng.u64(3..20),
             uploads: rng.u64(1..=4),
             visits: rng.u64(1..=8),
+            claim_for: 5,
             answer: Duration::from_millis(if rng.bool() { 0 } else { rng.u64(..150) }),
             poison: rng.u8(..3) == 0,
             defects: Defects {
@@ -105,6 +108,8 @@ impl Scenario {
             blobs: 3,
             block_blobs: 2,
             again: false,
+            // Nobody crashes, and a machine that is busy elsewhere must not end a claim.
+            claim_for: 180,
             kills: Vec::new(),
             axiom: Vec::new(),
             storage: Vec::new(),

@@ -314,7 +314,7 @@ fn settings(scenario: &Scenario, account: &Account, axiom: &Axiom) -> Vec<(Strin
         ("SWEEP_SCHEDULE", "0 0 0 1 1 *"),
         // With one second, ages in whole seconds could make two appends of one moment look like a quiet time.
         ("SETTLE_AFTER", "2"),
-        ("CLAIM_FOR", "5"),
+        ("CLAIM_FOR", &scenario.claim_for.to_string()),
         ("BATCH_ROWS", &scenario.batch_rows.to_string()),
         ("UPLOADS", &scenario.uploads.to_string()),
         ("VISITS", &scenario.visits.to_string()),

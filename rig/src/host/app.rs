@@ -108,7 +108,8 @@ pub fn stage(project: &Path, executable: &Path, root: &Path) -> anyhow::Result<(
         _ => {}
     }
     let target = executable.canonicalize().with_context(|| format!("find {}", executable.display()))?;
-    std::os::unix::fs::symlink(target, link).context("link the executable")
+    // No symbolic link: a build in the middle of a run must not change the program under test.
+    fs::hard_link(&target, &link).or_else(|_| fs::copy(&target, &link).map(drop)).context("link the executable")
 }
 
 /// Every folder that holds a `function.json`, by name.

@@ -27,7 +27,7 @@ pub(super) struct Sample {
 /// How it went.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Verdict {
-    /// Mean resident memory after the first minute and at the end, in bytes.
+    /// Mean resident memory after the first minute and at the end, in MiB.
     pub(super) resident: (f64, f64),
     /// Mean lag in the second quarter and in the last one.
     pub(super) lag: (Duration, Duration),
@@ -39,7 +39,7 @@ pub(super) struct Verdict {
 pub(super) fn judge(samples: &[Sample], pause: Duration) -> Verdict {
     let end = samples.last().map_or(Duration::ZERO, |sample| sample.at);
     let window = WINDOW.max(end / 10);
-    let resident = |from: Duration| mean(samples, from, from + window, |sample| as_float(sample.resident));
+    let resident = |from: Duration| mean(samples, from, from + window, |sample| mebibytes(sample.resident));
     // A trial that is shorter than a minute and a half is compared with its own middle.
     let warm = WARM.min(end / 2);
     let resident = (resident(warm), resident(end.saturating_sub(window)));
@@ -59,6 +59,10 @@ pub(super) fn judge(samples: &[Sample], pause: Duration) -> Verdict {
 fn mean(samples: &[Sample], from: Duration, to: Duration, value: impl Fn(&Sample) -> f64) -> f64 {
     let values: Vec<f64> = samples.iter().filter(|sample| (from..=to).contains(&sample.at)).map(value).collect();
     values.iter().sum::<f64>() / as_float(values.len().max(1) as u64)
+}
+
+pub(super) fn mebibytes(bytes: u64) -> f64 {
+    as_float(bytes) / as_float(1 << 20)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a mean needs no more than 52 bits")]
@@ -83,12 +87,11 @@ pub(super) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mebibytes = |bytes: f64| bytes / as_float(1 << 20);
         write!(
             f,
             "resident memory {:.1} MiB after the first minute, {:.1} MiB at the end (ratio {:.3}); mean lag {:.1?} in the second quarter, {:.1?} in the last",
-            mebibytes(self.resident.0),
-            mebibytes(self.resident.1),
+            self.resident.0,
+            self.resident.1,
             self.resident.1 / self.resident.0,
             self.lag.0,
             self.lag.1
