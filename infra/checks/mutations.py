@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import bicep
+import checkov
 import templates
 from report import named_checks
 
@@ -87,12 +88,14 @@ MUTATIONS = [
     ("alerts-tell-somebody", ALERTS, "        actionGroups: actionGroups", "        actionGroups: []", "small"),
     ("alerts-watch-what-is-deployed", MAIN, "topicResourceId: topic.id", "topicResourceId: '${topic.id}x'", "small"),
     ("alerts-are-in-the-docs", "docs/troubleshooting.md", "### `queue-age`", "### `queue-old`", "small"),
+    ("error-messages-are-in-the-docs", "src/axiom/outcome.rs", '"compress rows"', '"squeeze rows"', "small"),
+    ("templates-are-sealed", EXPORT, "days: 7", "days: 8", "small"),
     ("app-settings-are-known", MAIN, "  WORK_QUEUE: workQueueName", "  WORK_QEUE: workQueueName\n  WORK_QUEUE: workQueueName", "small"),
     ("settings-can-be-set", "infra/checks/cases/container.bicepparam", "  ZSTD_LEVEL: '3'\n", "", "small,container,premium"),
     ("setting-parameters-are-the-table", MAIN, "  ZSTD_LEVEL: string?", "  ZSTD: string?", "small"),
     ("setting-defaults", MAIN, "settings.?REFUSED_CONTAINER ?? 'refused'", "settings.?REFUSED_CONTAINER ?? 'rejected'", "small"),
     ("example-settings", "local.settings.json.example", '"EXPORT_STORAGE"', '"EXPORT_STORE"', "small"),
-    ("readme-settings", "README.md", "`BATCH_ROWS`", "`BATCH_LINES`", "small"),
+    ("readme-settings", "README.md", "`EXPORT_STORAGE`", "`EXPORT_STORE`", "small"),
     ("functions-exist", MAIN, "var sweepFunctionName = 'function-sweep'", "var sweepFunctionName = 'sweep'", "small"),
     ("trigger-reads-the-queue-of-the-events", TRIGGER, "%WORK_QUEUE%", "blob-created", "small"),
     ("function-variables-are-set", "function-sweep/function.json", "%SWEEP_SCHEDULE%", "%SCHEDULE%", "small"),
@@ -115,8 +118,8 @@ def main(only):
     for file in files:
         (COPY / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(bicep.ROOT / file, COPY / file)
-    (COPY / "target").mkdir(exist_ok=True)
-    (COPY / "target" / "checkov").symlink_to(bicep.ROOT / "target" / "checkov")
+    (COPY / "target" / "ci-tools").mkdir(parents=True, exist_ok=True)
+    (COPY / "target" / "ci-tools" / "checkov").symlink_to(checkov.ENVIRONMENT)
     command, origin = bicep.find()
     print(f"Bicep compiler: {origin}")
     environment = dict(os.environ)

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod handler;
 pub mod host;
 pub mod npm;
+pub mod package;
 pub mod rows;
 pub mod writer;
 
