@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import bicep
 import checkov
+import costs
 import messages
 import mutations
 import names
@@ -50,6 +51,7 @@ def main(arguments):
     report.run_all(wiring, snapshots)
     report.run_all(names, snapshots)
     report.run_all(messages)
+    report.run_all(costs)
     if bless:
         picture.bless(snapshots)
     report.run("picture-is-fresh", picture.findings, snapshots)

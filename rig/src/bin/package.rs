@@ -22,9 +22,9 @@ struct Options {
     /// Start the package from the zip, in an empty folder, under a stand-in for the Functions host, and see a row through.
     #[arg(long = "try")]
     trial: bool,
-    /// Cargo profile of the binary; only `release` is for deployment.
-    #[arg(long, default_value = "release")]
-    profile: String,
+    /// Build without optimisation: to try the packaging, not to deploy.
+    #[arg(long)]
+    quick: bool,
 }
 
 #[tokio::main]
@@ -33,7 +33,7 @@ async fn main() -> Result<()> {
     let root = workspace();
     let variables: HashMap<String, String> = std::env::vars().collect();
     let target = variables.get("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder));
-    let executable = build(&root, &target, &variables, &options.profile)?;
+    let executable = build(&root, &target, &variables, options.quick)?;
     let entries = package::collect(&root, &executable)?;
     let (folder, zip) = (target.join("app"), target.join(format!("{PROGRAM}.zip")));
     package::write_folder(&entries, &folder)?;
@@ -53,11 +53,18 @@ async fn main() -> Result<()> {
 }
 
 /// Builds the static binary and gives its path.
-fn build(root: &Path, target: &Path, variables: &HashMap<String, String>, profile: &str) -> Result<PathBuf> {
+fn build(root: &Path, target: &Path, variables: &HashMap<String, String>, quick: bool) -> Result<PathBuf> {
     // Does nothing where the target is there. Without rustup, the build below says what is missing.
     drop(Command::new("rustup").args(["target", "add", TARGET]).current_dir(root).output());
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--locked", "--package", PROGRAM, "--bin", PROGRAM, "--target", TARGET, "--profile", profile]);
+    cargo.args(["build", "--locked", "--package", PROGRAM, "--bin", PROGRAM, "--target", TARGET]);
+    // The tests' profile, so that build scripts and macros are there already, but for its optimised dependencies.
+    let plain = ["profile.dev.opt-level=0", "profile.dev.package.\"*\".opt-level=0", "profile.dev.strip=true"];
+    if quick {
+        cargo.args(plain.iter().flat_map(|setting| ["--config", *setting]));
+    } else {
+        cargo.arg("--release");
+    }
     cargo.current_dir(root).env("CARGO_TARGET_DIR", target);
     // Under `cargo run`, these describe the rig, and build scripts that watch them would run again.
     for name in variables.keys().filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
@@ -66,9 +73,10 @@ fn build(root: &Path, target: &Path, variables: &HashMap<String, String>, profil
     // Paths of the machine in panic messages and assertions would make each machine's binary another one.
     let home = variables.get("CARGO_HOME").cloned().or_else(|| Some(format!("{}/.cargo", variables.get("HOME")?)));
     let home = home.context("find Cargo's home: neither CARGO_HOME nor HOME is set")?;
-    let root = root.display();
-    let rust_flags = format!("--remap-path-prefix={home}=/cargo --remap-path-prefix={root}=/src");
-    let c_flags = format!("-ffile-prefix-map={home}=/cargo -ffile-prefix-map={root}=/src");
+    let (root, folder) = (root.display(), target.display());
+    let paths = [format!("{home}=/cargo"), format!("{root}=/src"), format!("{folder}=/target")];
+    let rust_flags = paths.each_ref().map(|path| format!("--remap-path-prefix={path}")).join(" ");
+    let c_flags = paths.map(|path| format!("-ffile-prefix-map={path}")).join(" ");
     cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS", rust_flags);
     cargo.env("CFLAGS_x86_64_unknown_linux_musl", format!("-U_FORTIFY_SOURCE {c_flags}"));
     if !variables.contains_key("CC_x86_64_unknown_linux_musl") {
@@ -78,8 +86,7 @@ fn build(root: &Path, target: &Path, variables: &HashMap<String, String>, profil
         cargo.status().context("start cargo")?.success(),
         "build {PROGRAM} for {TARGET}: see cargo's messages above"
     );
-    let folder = if profile == "dev" { "debug" } else { profile };
-    Ok(target.join(TARGET).join(folder).join(PROGRAM))
+    Ok(target.join(TARGET).join(if quick { "debug" } else { "release" }).join(PROGRAM))
 }
 
 /// The C compiler for ring and zstd. Their C needs nothing of a libc but its plainest functions, so where musl's own is missing any gcc will do;
