@@ -72,7 +72,7 @@ MUTATIONS = [
     ("blobs-are-deleted-on-the-two-accounts-alone", EVENTS, "scope: hostAccount::blobService::deadLetters", "scope: hostAccount", "small"),
     ("export-rule", MAIN, "exportAccountResourceId: exportAccount.id", "exportAccountResourceId: hostAccount.id", "small"),
     ("own-logs-are-not-exported", "infra/checks/cases/existing-topic.bicepparam", "param tables = ['SigninLogs']", "param tables = ['AppTraces']\nparam logWorkspaceResourceId = workspaceResourceId", "small,existing-topic"),
-    ("event-filter", EVENTS, "containers/${containerPrefix}", "containers/insights-", "small"),
+    ("event-filter", EVENTS, "containers/${containerPrefix}", "containers/x-${containerPrefix}", "small"),
     ("event-filter", EVENTS, "Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobDeleted", "small"),
     ("events-reach-the-queue", EVENTS, "queueName: queueName", "queueName: 'other'", "small"),
     ("events-reach-the-queue", EVENTS, "604800", "60", "small"),
