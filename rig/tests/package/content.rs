@@ -1,5 +1,7 @@
 //! What is in the deployable package, with a stand-in for the executable.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may panic like the test")]
+
 use rig::package::{self, Entry};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
