@@ -55,7 +55,7 @@ param name string = 'sentinel-axiom'
 @allowed(['flex', 'premium', 'container'])
 param hosting string = 'flex'
 
-@description('Optional. Memory of one Flex Consumption instance in MB. 512 is too little for the default 16 visits at a time.')
+@description('Optional. Memory of one Flex Consumption instance in MB. With 512, which the Functions host shares, set `VISITS` to 2.')
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 

@@ -219,16 +219,16 @@ async fn deliver_all(
                     commit(held, &mut failed).await?;
                 }
             }
+            () = until.reached(), if more => {
+                batches.close();
+                more = false;
+            }
             batch = batches.next(), if more && under_way.len() < flow.uploads => match batch {
                 Some(Ok(batch)) => under_way.push_back(send(batch, visit)),
                 Some(Err(error)) => (more, failed) = (false, Some(error.into())),
                 None => more = false,
             },
             () = tokio::time::sleep_until(held.renew_at()) => commit(held, &mut failed).await?,
-            () = until.reached(), if more => {
-                batches.close();
-                more = false;
-            }
         }
     }
     failed.map_or(Ok(()), Err)

@@ -16,6 +16,7 @@ LOCATION = "westeurope"
 
 # What the parameters files read. Fixed, so that a snapshot depends on the templates alone.
 ENVIRONMENT = {
+    "ALERT_EMAILS": "security-operations@example.com",
     "AXIOM_TOKEN": "xaat-not-a-token",
     "AZURE_ENV_NAME": "production",
     "AZURE_LOCATION": LOCATION,
@@ -35,7 +36,7 @@ def find():
         return [str(beside)], "../shared/tools/bicep"
     # `az bicep` is a wrapper with other arguments around a compiler that it keeps here; the compiler itself is what we need.
     kept = Path(os.environ.get("AZURE_CONFIG_DIR", Path.home() / ".azure")) / "bin" / "bicep"
-    if shutil.which("az"):
+    if shutil.which("az") and not kept.is_file():
         subprocess.run(["az", "bicep", "install"], capture_output=True)
     if kept.is_file():
         return [str(kept)], f"az bicep ({kept})"
@@ -78,4 +79,6 @@ class Bicep:
         if findings or not made.is_file():
             return None, findings or [f"no snapshot of {parameters_file.name}"]
         snapshot = json.loads(made.read_text())
+        # The compiler writes the outputs in another order each time.
+        snapshot["outputs"] = dict(sorted(snapshot["outputs"].items()))
         return snapshot, [f"{parameters_file.name}: {json.dumps(each)}" for each in snapshot["diagnostics"]]

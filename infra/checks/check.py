@@ -8,17 +8,23 @@
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import bicep
 import checkov
+import costs
+import messages
 import mutations
 import names
 import picture
 import posture
+import seal
 import templates
 import wiring
 from report import Report, named_checks
 from snapshot import Snapshot
+
+GOLDEN = bicep.INFRA / "snapshots"
 
 
 def main(arguments):
@@ -30,16 +36,33 @@ def main(arguments):
     report = Report(only)
 
     found = bicep.find()
-    if found is None:
-        print("NO BICEP COMPILER: looked for `bicep` on PATH, ../shared/tools/bicep and `az bicep`.")
-        print("Nothing about the templates can be said without it. Install it: https://aka.ms/bicep-install")
-        report.only = None
-        report.run("compiler-found", lambda: ["no Bicep compiler: format, build, snapshots and all that follows did not run"])
+    if found:
+        command, origin = found
+        print(f"Bicep compiler: {origin}")
+        snapshots = compile_all(bicep.Bicep(command), report, files, bless)
+    else:
+        print("NO BICEP COMPILER: looked for `bicep` on PATH, ../shared/tools/bicep and `az bicep`. Install it: https://aka.ms/bicep-install")
+        print("THE TEMPLATES WERE NOT COMPILED. Their last compilation, kept beside them, is checked in their place, provided that no template changed since.")
+        snapshots = kept(report)
+    if snapshots is None:
         return report.finish()
-    command, origin = found
-    print(f"Bicep compiler: {origin}")
 
-    compiler = bicep.Bicep(command)
+    report.run_all(posture, snapshots)
+    report.run_all(wiring, snapshots)
+    report.run_all(names, snapshots)
+    report.run_all(messages)
+    report.run_all(costs)
+    if bless:
+        picture.bless(snapshots)
+    report.run("picture-is-fresh", picture.findings, snapshots)
+    report.run("checkov", checkov.findings, snapshots)
+    if bless and found and not report.failed and not only:
+        seal.bless()
+    return report.finish()
+
+
+def compile_all(compiler, report, files, bless):
+    """Compiles everything and gives what each parameters file would deploy; `None` where that cannot be said."""
     report.run("format", templates.format_findings, compiler)
     report.run("parameters-files", templates.parameters_findings, compiler)
     if report.wants("build-and-lint", *named_checks(templates)):
@@ -48,36 +71,38 @@ def main(arguments):
         if compiled is None:
             report.only = None
             report.run("compiled", lambda: ["main.bicep does not compile; nothing further can be said"])
-            return report.finish()
+            return None
         if bless:
             templates.bless(compiled)
         report.run_all(templates, compiled)
+    if not bless:
+        report.run("templates-are-sealed", seal.findings)
 
     snapshots = []
-    for parameters_file in compiler.parameters_files:
+    wanted = [each for each in compiler.parameters_files if not files or each.stem in files]
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(compiler.snapshot, wanted))
+    for parameters_file, (document, findings) in zip(wanted, made):
         name = parameters_file.stem
-        if files and name not in files:
-            continue
-        document, findings = compiler.snapshot(parameters_file)
-        golden = bicep.INFRA / "snapshots" / f"{name}.json"
         if document is None:
             report.only = None
             report.run(f"snapshot-{name}", lambda findings=findings: findings)
             continue
+        golden = GOLDEN / f"{name}.json"
         text = json.dumps(document, indent=2) + "\n"
         if bless:
             golden.write_text(text)
         report.run(f"snapshot-{name}", templates.snapshot_findings, golden, text, findings)
         snapshots.append(Snapshot(name, parameters_file.read_text(), document))
+    return snapshots
 
-    report.run_all(posture, snapshots)
-    report.run_all(wiring, snapshots)
-    report.run_all(names, snapshots)
-    if bless:
-        picture.bless(snapshots)
-    report.run("picture-is-fresh", picture.findings, snapshots)
-    report.run("checkov", checkov.findings, snapshots)
-    return report.finish()
+
+def kept(report):
+    """The kept compilation, after seeing that it is that of these templates."""
+    report.run("templates-are-sealed", seal.findings)
+    report.run_all(templates, json.loads(templates.AZUREDEPLOY.read_text()))
+    sources = {each.stem: each for each in [*bicep.INFRA.glob("*.bicepparam"), *bicep.INFRA.glob("checks/cases/*.bicepparam")]}
+    return [Snapshot(name, sources[name].read_text(), json.loads((GOLDEN / f"{name}.json").read_text())) for name in sorted(sources)]
 
 
 if __name__ == "__main__":

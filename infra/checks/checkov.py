@@ -9,9 +9,9 @@ import venv
 
 from bicep import INFRA, ROOT
 
-VERSION = "3.3.30"
+REQUIREMENTS = INFRA / "checks" / "requirements.txt"
 SKIPS = INFRA / "checks" / "checkov-skips.txt"
-ENVIRONMENT = ROOT / "target" / "checkov"
+ENVIRONMENT = ROOT / "target" / "ci-tools" / "checkov"
 INPUT = ROOT / "target" / "infra-check" / "checkov"
 SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
 
@@ -19,12 +19,12 @@ SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTempl
 def install():
     """The pinned checkov in an environment of its own."""
     program = ENVIRONMENT / "bin" / "checkov"
-    stamp = ENVIRONMENT / f"checkov-{VERSION}"
-    if not (program.is_file() and stamp.is_file()):
+    stamp = ENVIRONMENT / "installed.txt"
+    if not (program.is_file() and stamp.is_file() and stamp.read_text() == REQUIREMENTS.read_text()):
         venv.create(ENVIRONMENT, with_pip=True, clear=True)
-        pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "--quiet", f"checkov=={VERSION}"]
+        pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", str(REQUIREMENTS)]
         subprocess.run(pip, check=True, stdout=sys.stderr)
-        stamp.touch()
+        shutil.copyfile(REQUIREMENTS, stamp)
     return program
 
 

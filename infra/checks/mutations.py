@@ -1,15 +1,21 @@
 """Breaks things on purpose, one by one, in a copy of the repository, and sees the named check fail: the checks are checked."""
 
 import os
+import queue
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import bicep
+import checkov
+import costs
+import messages
 import templates
 from report import named_checks
 
-COPY = bicep.ROOT / "target" / "infra-mutations" / "repository"
+COPIES = bicep.ROOT / "target" / "infra-mutations"
+WORKERS = 4
 MODULES = "infra/modules"
 EXPORT, HOST, VAULT = f"{MODULES}/export-account.bicep", f"{MODULES}/host-account.bicep", f"{MODULES}/vault.bicep"
 EVENTS, APP, ALERTS = f"{MODULES}/events.bicep", f"{MODULES}/function-app.bicep", f"{MODULES}/alerts.bicep"
@@ -66,7 +72,7 @@ MUTATIONS = [
     ("blobs-are-deleted-on-the-two-accounts-alone", EVENTS, "scope: hostAccount::blobService::deadLetters", "scope: hostAccount", "small"),
     ("export-rule", MAIN, "exportAccountResourceId: exportAccount.id", "exportAccountResourceId: hostAccount.id", "small"),
     ("own-logs-are-not-exported", "infra/checks/cases/existing-topic.bicepparam", "param tables = ['SigninLogs']", "param tables = ['AppTraces']\nparam logWorkspaceResourceId = workspaceResourceId", "small,existing-topic"),
-    ("event-filter", EVENTS, "containers/${containerPrefix}", "containers/insights-", "small"),
+    ("event-filter", EVENTS, "containers/${containerPrefix}", "containers/x-${containerPrefix}", "small"),
     ("event-filter", EVENTS, "Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobDeleted", "small"),
     ("events-reach-the-queue", EVENTS, "queueName: queueName", "queueName: 'other'", "small"),
     ("events-reach-the-queue", EVENTS, "604800", "60", "small"),
@@ -87,12 +93,16 @@ MUTATIONS = [
     ("alerts-tell-somebody", ALERTS, "        actionGroups: actionGroups", "        actionGroups: []", "small"),
     ("alerts-watch-what-is-deployed", MAIN, "topicResourceId: topic.id", "topicResourceId: '${topic.id}x'", "small"),
     ("alerts-are-in-the-docs", "docs/troubleshooting.md", "### `queue-age`", "### `queue-old`", "small"),
+    ("error-messages-are-in-the-docs", "src/axiom/outcome.rs", '"compress rows"', '"squeeze rows"', "small"),
+    ("costs-follow-the-formula", "docs/deploy.md", "**4,300**", "**4,800**", "small"),
+    ("costs-follow-the-formula", "docs/deploy.md", "json x 0.10", "json x 0.12", "small"),
+    ("templates-are-sealed", EXPORT, "days: 7", "days: 8", "small"),
     ("app-settings-are-known", MAIN, "  WORK_QUEUE: workQueueName", "  WORK_QEUE: workQueueName\n  WORK_QUEUE: workQueueName", "small"),
     ("settings-can-be-set", "infra/checks/cases/container.bicepparam", "  ZSTD_LEVEL: '3'\n", "", "small,container,premium"),
     ("setting-parameters-are-the-table", MAIN, "  ZSTD_LEVEL: string?", "  ZSTD: string?", "small"),
     ("setting-defaults", MAIN, "settings.?REFUSED_CONTAINER ?? 'refused'", "settings.?REFUSED_CONTAINER ?? 'rejected'", "small"),
     ("example-settings", "local.settings.json.example", '"EXPORT_STORAGE"', '"EXPORT_STORE"', "small"),
-    ("readme-settings", "README.md", "`BATCH_ROWS`", "`BATCH_LINES`", "small"),
+    ("readme-settings", "README.md", "`EXPORT_STORAGE`", "`EXPORT_STORE`", "small"),
     ("functions-exist", MAIN, "var sweepFunctionName = 'function-sweep'", "var sweepFunctionName = 'sweep'", "small"),
     ("trigger-reads-the-queue-of-the-events", TRIGGER, "%WORK_QUEUE%", "blob-created", "small"),
     ("function-variables-are-set", "function-sweep/function.json", "%SWEEP_SCHEDULE%", "%SCHEDULE%", "small"),
@@ -108,42 +118,63 @@ MUTATIONS = [
 ]
 
 
+def copy(folder):
+    """A copy of the repository, as git knows it."""
+    files = subprocess.run(["git", "ls-files"], cwd=bicep.ROOT, capture_output=True, text=True, check=True).stdout.split()
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(bicep.ROOT / file, folder / file)
+    (folder / "target" / "ci-tools").mkdir(parents=True)
+    (folder / "target" / "ci-tools" / "checkov").symlink_to(checkov.ENVIRONMENT)
+    return folder
+
+
+def try_one(mutation, folder, environment):
+    """Breaks one thing in the copy, runs the check, mends it again; whether it was seen, and what to print."""
+    check, file, old, new, parameters = mutation
+    path = folder / file
+    text = path.read_text() if path.is_file() else ""
+    if old not in text:
+        return False, f"UNSEEN  {check}: {file} has no {old!r}"
+    path.write_text(text.replace(old, new))
+    without_snapshots = {"format", "build-and-lint", "parameters-files", "templates-are-sealed", *named_checks(templates), *named_checks(messages), *named_checks(costs)}
+    parameters = "none" if check in without_snapshots else parameters
+    run = [sys.executable, "-B", str(folder / "infra" / "checks" / "check.py"), check, f"--parameters={parameters}"]
+    output = subprocess.run(run, capture_output=True, text=True, env=environment).stdout
+    path.write_text(text)
+    if f"FAIL  {check}\n" not in output:
+        return False, f"UNSEEN  {check}: {old!r} -> {new!r} in {file}\n{output}"
+    finding = output.split(f"FAIL  {check}\n")[1].splitlines()[0].strip()
+    return True, f"seen    {check}: {finding}"
+
+
 def main(only):
     """Runs every mutation, or those of the checks whose name contains `only`; gives 1 when one of them goes unseen."""
-    files = subprocess.run(["git", "ls-files"], cwd=bicep.ROOT, capture_output=True, text=True, check=True).stdout.split()
-    shutil.rmtree(COPY, ignore_errors=True)
-    for file in files:
-        (COPY / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(bicep.ROOT / file, COPY / file)
-    (COPY / "target").mkdir(exist_ok=True)
-    (COPY / "target" / "checkov").symlink_to(bicep.ROOT / "target" / "checkov")
-    command, origin = bicep.find()
+    found = bicep.find()
+    if found is None:
+        print("NO BICEP COMPILER: nothing can be broken on purpose without it")
+        return 1
+    command, origin = found
     print(f"Bicep compiler: {origin}")
-    environment = dict(os.environ)
-    environment["PATH"] = f"{os.path.dirname(command[0])}:{environment['PATH']}"
+    checkov.install()
+    environment = {**os.environ, "PATH": f"{os.path.dirname(command[0])}:{os.environ['PATH']}"}
+    shutil.rmtree(COPIES, ignore_errors=True)
+    folders = queue.Queue()
+    for number in range(WORKERS):
+        folders.put(copy(COPIES / str(number) / "repository"))
 
-    without_snapshots = {"format", "build-and-lint", "parameters-files", *named_checks(templates)}
-    seen = unseen = 0
-    for check, file, old, new, parameters in MUTATIONS:
-        if only and only not in check:
-            continue
-        parameters = "none" if check in without_snapshots else parameters
-        path = COPY / file
-        text = path.read_text() if path.is_file() else ""
-        if old not in text:
-            unseen += 1
-            print(f"UNSEEN  {check}: {file} has no {old!r}", flush=True)
-            continue
-        path.write_text(text.replace(old, new))
-        run = [sys.executable, "-B", str(COPY / "infra" / "checks" / "check.py"), check, f"--parameters={parameters}"]
-        output = subprocess.run(run, capture_output=True, text=True, env=environment).stdout
-        path.write_text(text)
-        if f"FAIL  {check}\n" in output:
-            seen += 1
-            finding = output.split(f"FAIL  {check}\n")[1].splitlines()[0].strip()
-            print(f"seen    {check}: {finding}", flush=True)
-        else:
-            unseen += 1
-            print(f"UNSEEN  {check}: {old!r} -> {new!r} in {file}\n{output}", flush=True)
-    print(f"{seen} seen, {unseen} unseen")
-    return 1 if unseen or not seen else 0
+    def work(mutation):
+        folder = folders.get()
+        try:
+            return try_one(mutation, folder, environment)
+        finally:
+            folders.put(folder)
+
+    wanted = [mutation for mutation in MUTATIONS if not only or only in mutation[0]]
+    seen = 0
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for good, text in pool.map(work, wanted):
+            seen += good
+            print(text, flush=True)
+    print(f"{seen} seen, {len(wanted) - seen} unseen")
+    return 1 if seen < len(wanted) or not seen else 0

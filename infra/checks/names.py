@@ -25,6 +25,7 @@ PARAMETER_SETTINGS = {
     "axiomToken": "AXIOM_TOKEN",
     "axiomUrl": "AXIOM_URL",
 }
+THEN = "then run `infra/check.sh --bless` and review the difference"
 # Made by the template, not chosen by anybody.
 WIRED_SETTINGS = {"AzureWebJobsStorage", "EXPORT_STORAGE"}
 
@@ -60,7 +61,7 @@ def check_settings_can_be_set(snapshots):
     """Every setting of the table reaches the program from some parameters file, so from the template."""
     given = {base(name) for snapshot in snapshots for name in snapshot.settings()}
     for name in sorted(set(settings_table()) - given):
-        yield f"no parameters file (see infra/checks/cases) sets {name}, so nothing shows that the template can"
+        yield f"nothing shows that the template can set {name}: set it under `param settings` of infra/checks/cases/container.bicepparam, {THEN}"
 
 
 def check_setting_parameters_are_the_table(_snapshots):
@@ -73,9 +74,9 @@ def check_setting_parameters_are_the_table(_snapshots):
     covered = typed | set(PARAMETER_SETTINGS.values()) | WIRED_SETTINGS
     table = set(settings_table())
     for name in sorted(table - covered):
-        yield f"main.bicep offers no way to set {name}"
+        yield f"main.bicep offers no way to set {name}: add `{name}: string?` (`int?` for a number) under an @description to settingsType in infra/main.bicep, {THEN}"
     for name in sorted(covered - table):
-        yield f"main.bicep offers {name}, which is not in the settings table"
+        yield f"main.bicep offers {name}, which is not in the settings table: take it out of settingsType in infra/main.bicep, {THEN}"
     for name in sorted(typed & set(PARAMETER_SETTINGS.values())):
         yield f"main.bicep has two ways to set {name}"
 
@@ -102,12 +103,20 @@ def check_example_settings(_snapshots):
 
 def check_readme_settings(_snapshots):
     text = (ROOT / "README.md").read_text()
-    rows = [line for line in text.splitlines() if re.match(r"\| *`[A-Z]", line)]
+    table = settings_table()
+    for name, (required, _) in table.items():
+        if required and f"`{name}`" not in text:
+            yield f"README.md does not name {name}, without which the program does not start"
+    marked = re.search(r"<!-- settings -->(.*?)<!-- /settings -->", text, re.DOTALL)
+    if not marked:
+        if "src/settings/table.rs" not in text:
+            yield "README.md has no table between <!-- settings --> and <!-- /settings -->, and does not lead to src/settings/table.rs"
+        return
+    rows = [line for line in marked.group(1).splitlines() if re.match(r"\| *`[A-Z]", line)]
     named = {name for row in rows for name in re.findall(r"`([A-Z][A-Za-z_]*)`", row.split("|")[1])}
-    table = set(settings_table())
-    for name in sorted(table - named):
+    for name in sorted(set(table) - named):
         yield f"the settings table of README.md lacks {name}"
-    for name in sorted(named - table):
+    for name in sorted(named - set(table)):
         yield f"the settings table of README.md has {name}, which the program does not know"
 
 

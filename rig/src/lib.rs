@@ -11,6 +11,7 @@ pub mod host;
 mod lag;
 mod loopback;
 pub mod npm;
+pub mod package;
 pub mod proxy;
 pub mod rows;
 pub mod soak;

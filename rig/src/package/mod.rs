@@ -3,8 +3,11 @@
 //! The executable's entry is named exactly as `defaultExecutablePath` in `host.json`, because Azure Functions Core Tools keep the executable bit of that
 //! name alone ("Azure Functions custom handlers").
 
+pub mod trial;
+
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -136,4 +139,13 @@ pub fn read_zip(path: &Path) -> Result<Vec<Entry>> {
         Ok(entries)
     };
     read().with_context(|| format!("read {}", path.display()))
+}
+
+/// The SHA-256 of a file, in hexadecimal digits.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn sha256(path: &Path) -> Result<String> {
+    let digest = Sha256::digest(read(path)?);
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }

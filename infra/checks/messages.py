@@ -1,0 +1,81 @@
+"""Every message that the program can print in trouble is explained in docs/troubleshooting.md, and nothing is explained that it does not print."""
+
+import re
+
+from bicep import ROOT
+
+DOCS = ROOT / "docs" / "troubleshooting.md"
+STRING = r'"((?:[^"\\]|\\.)*)"'
+# Made of another message and nothing else.
+COMPOSED = re.compile(r"[. :;]*( failed)?")
+
+
+def sources():
+    """The code of the program by file, without its tests."""
+    for file in sorted((ROOT / "src").rglob("*.rs")):
+        if "tests" not in file.stem and "tests" not in file.parent.name:
+            yield file.relative_to(ROOT), file.read_text().split("#[cfg(test)]\nmod ")[0]
+
+
+def plain(literal):
+    """A literal of the source as it is printed: continued lines joined, `...` for what is filled in, no marks of code."""
+    text = re.sub(r"\\\n\s*", "", literal).replace('\\"', '"')
+    text = text.replace("{{", "\0").replace("}}", "\1")
+    text = re.sub(r"\{[^{}]*\}", "...", text).replace("\0", "{").replace("\1", "}")
+    return text.replace("`", "").strip()
+
+
+def literals(file, text):
+    """What one file prints in trouble: errors, lines of the log, problems with settings, and what is advised."""
+    yield from re.findall(rf"#\[error\(\s*{STRING}", text)
+    for call in re.findall(r"tracing::(?:error|warn)!\((.*?)\);", text, re.DOTALL):
+        yield from re.findall(STRING, call)[-1:]
+    for doing in re.findall(rf"\bfailed\(\s*{STRING}", text):
+        yield f"{doing} failed"
+    if "azure" in file.parts or file.name == "refused.rs":
+        yield from re.findall(rf"\b(?:new|unexpected|unreadable|with_message)\(\s*(?:[\w:]+,\s*)?(?:format!\(\s*)?{STRING}", text)
+        yield from re.findall(rf"(?:let doing = |\|\| )format!\(\s*{STRING}", text)
+        yield from re.findall(rf"\bunexpected\([^;]*?, {STRING}\)", text)
+    if str(file) == "src/azure/mod.rs":
+        yield from re.findall(r'"( \((?:[^"\\]|\\.)*)"', text, re.DOTALL)
+    if file.name == "serve.rs":
+        yield from re.findall(rf"(?:Err\(|logs\.push\()format!\(\s*{STRING}", text)
+    if file.name == "advice.rs":
+        found = re.findall(rf"(?:format!\(\s*|=> ){STRING}", text)
+        # The names of settings that are filled into the others.
+        yield from (literal for literal in found if not literal.startswith("AXIOM_"))
+    if file.parent.name == "settings":
+        yield from re.findall(rf"\.problem\(\s*[^,;]+,\s*(?:format!\(\s*)?{STRING}", text)
+        yield from re.findall(rf"(?:\bfault\(\s*(?:format!\(\s*)?|Err\(|map_err\(\|_\| ){STRING}", text)
+    if file.name == "reader.rs":
+        yield from re.findall(rf"=> format!\({STRING}", text)
+
+
+def printed():
+    """The messages by their text: where each is made."""
+    found = {}
+    for file, text in sources():
+        for literal in literals(file, text):
+            found.setdefault(plain(literal), str(file))
+    return {message: file for message, file in found.items() if not COMPOSED.fullmatch(message)}
+
+
+def explained():
+    """The messages in the tables of docs/troubleshooting.md, under "Error messages"."""
+    section = DOCS.read_text().split("\n## Error messages\n")[1]
+    cells = re.findall(r"^\| `+ ?(.+?) ?`+ \|", section, re.MULTILINE)
+    return {cell.replace("\\|", "|").replace("`", "").strip() for cell in cells}
+
+
+def check_error_messages_are_in_the_docs():
+    known = explained()
+    for message, file in sorted(printed().items(), key=lambda each: each[::-1]):
+        if message not in known:
+            yield f"docs/troubleshooting.md has no row for `{message}` ({file})"
+    for message in sorted(known - set(printed())):
+        yield f"docs/troubleshooting.md explains `{message}`, which the program does not print"
+
+
+if __name__ == "__main__":
+    for message, file in sorted(printed().items(), key=lambda each: each[::-1]):
+        print(f"{file}: {message}")
