@@ -484,6 +484,9 @@ type settingsType = {
   @description('Most rows in a batch.')
   BATCH_ROWS: int?
 
+  @description('Seconds that a visit holds a blob without renewing its claim; after a crash a blob waits that long.')
+  CLAIM_FOR: int?
+
   @description('Level of the logs.')
   LOG_LEVEL: ('error' | 'warn' | 'info' | 'debug' | 'trace')?
 

@@ -93,6 +93,10 @@ impl Batcher {
     /// Adds a line; gives the batch before it when the line no longer fits.
     pub fn push(&mut self, line: Line<'_>) -> Option<Batch> {
         let full = self.is_full_for(line).then(|| self.cut()).flatten();
+        if full.is_some() {
+            // The next one will be as large, most likely: growing to it step by step would hold twice its memory for a moment.
+            self.batch.body.reserve_exact(self.limits.bytes);
+        }
         self.batch.span.end = line.end;
         if line.piece {
             let reason = format!("piece of a line of more than {} bytes", lines::LONGEST_LINE);

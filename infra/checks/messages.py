@@ -30,7 +30,7 @@ def literals(file, text):
     yield from re.findall(rf"#\[error\(\s*{STRING}", text)
     for call in re.findall(r"tracing::(?:error|warn)!\((.*?)\);", text, re.DOTALL):
         yield from re.findall(STRING, call)[-1:]
-    for doing in re.findall(rf"\bfailed\(\s*{STRING}", text):
+    for doing in re.findall(rf"\bfailed\(\s*(?:&format!\(\s*)?{STRING}", text):
         yield f"{doing} failed"
     if "azure" in file.parts or file.name == "refused.rs":
         yield from re.findall(rf"\b(?:new|unexpected|unreadable|with_message)\(\s*(?:[\w:]+,\s*)?(?:format!\(\s*)?{STRING}", text)

@@ -56,7 +56,7 @@ pub const SETTINGS: &[Setting] = &[
     default("AFTER_DELIVERY", "delete", "delete or keep", "what becomes of a blob when all of it is delivered"),
     optional("TABLES", "Table,...", "ship these tables only; the blobs of the others stay"),
     optional("TABLES_EXCEPT", "Table,...", "skip these tables; their blobs stay"),
-    default("BATCH_BYTES", "8388608", "bytes", "largest batch, before compression"),
+    default("BATCH_BYTES", "4194304", "bytes", "largest batch, before compression"),
     default("BATCH_ROWS", "10000", "rows", "most rows in a batch"),
     default("ROW_BYTES", "900000", "bytes", "largest row that is sent; a larger one is set aside"),
     default("UPLOADS", "4", "requests", "requests to Axiom in flight per visit"),

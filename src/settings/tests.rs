@@ -42,7 +42,7 @@ fn defaults() {
     assert_eq!(settings.settle_after, Duration::from_secs(600));
     assert_eq!(settings.after_delivery, AfterDelivery::Delete);
     assert!(settings.tables.wants("signinlogs"));
-    assert_eq!(settings.batch, BatchLimits { bytes: 8 << 20, rows: 10_000, row_bytes: 900_000 });
+    assert_eq!(settings.batch, BatchLimits { bytes: 4 << 20, rows: 10_000, row_bytes: 900_000 });
     assert_eq!((settings.uploads, settings.visits, settings.zstd_level), (4, 8, ZstdLevel::Auto));
     assert_eq!((settings.visit_deadline, settings.run_every), (Duration::from_secs(1500), Duration::from_secs(30)));
     assert_eq!(settings.claim_for, Duration::from_secs(180));

@@ -15,8 +15,9 @@ param settings = {
   AXIOM_DATASET_MAP: 'SigninLogs=signins'
   AXIOM_EDGE_URL: 'https://eu-central-1.aws.edge.axiom.co'
   AXIOM_PROVENANCE: 'false'
-  BATCH_BYTES: 4194304
+  BATCH_BYTES: 2097152
   BATCH_ROWS: 5000
+  CLAIM_FOR: 120
   LOG_LEVEL: 'debug'
   REFUSED_CONTAINER: 'set-aside'
   ROW_BYTES: 500000

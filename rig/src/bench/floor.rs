@@ -9,7 +9,7 @@ use zstd::zstd_safe::CParameter;
 
 /// Bytes of one ranged read, of one batch, and POSTs in flight: as the program has them.
 const WINDOW: u64 = 64 << 20;
-const BATCH: usize = 8 << 20;
+const BATCH: usize = 4 << 20;
 const UPLOADS: usize = 4;
 
 /// What to move.

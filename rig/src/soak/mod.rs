@@ -5,6 +5,7 @@
 mod samples;
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -49,6 +50,9 @@ pub struct Options {
     /// Seed of the rows.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// A package that is laid out already, such as `target/app` of `cargo package-app`: the program as it is shipped. Else it is built.
+    #[arg(long)]
+    pub app: Option<PathBuf>,
 }
 
 /// Runs the soak and prints what happens. True when the program stayed as it was and every row arrived once.
@@ -57,14 +61,20 @@ pub struct Options {
 /// A part cannot be started or stops.
 pub async fn run(options: &Options) -> anyhow::Result<bool> {
     crate::install_tls();
-    print("building sentinel-axiom ...\n");
-    let app = AppRoot::lay_out(&handler::build().await?)?;
+    let built = match &options.app {
+        Some(_) => None,
+        None => {
+            print("building sentinel-axiom ...\n");
+            Some(AppRoot::lay_out(&handler::build().await?)?)
+        }
+    };
+    let app = options.app.as_deref().or(built.as_ref().map(AppRoot::path)).context("one of the two is there")?;
     let azurite = Azurite::start().await.context("start the storage emulator")?;
     let account = azurite.account();
     let axiom = axiom::Options { inspect: Inspect::Rows, track_rows: false, records: 100, ..axiom::Options::default() };
     let axiom = Axiom::start(axiom).await?;
     let writer = Writer::start(writing(options, &account)).await?;
-    let host = HostOptions::new(app.path(), settings(&account, &axiom));
+    let host = HostOptions::new(app, settings(&account, &axiom));
     let host = Host::start(host).await.context("start the program")?;
     let watch = Watch { options, axiom: &axiom, host: &host, blobs: connect_blobs(&account.access(), IDENTITY)? };
     tokio::select! {
@@ -98,7 +108,6 @@ fn settings(account: &Account, axiom: &Axiom) -> Vec<(String, String)> {
         ("EXPORT_STORAGE", &connection),
         ("AzureWebJobsStorage", &connection),
         ("WORK_QUEUE", QUEUE),
-        ("MALLOC_ARENA_MAX", "1"),
         ("SETTLE_AFTER", "10"),
         // The sweep is fired by hand.
         ("SWEEP_SCHEDULE", "0 0 0 1 1 *"),
