@@ -232,3 +232,27 @@ fn the_example_names_only_known_settings() {
         assert!(names.iter().any(|name| *name == setting.name), "the example lacks {}", setting.name);
     }
 }
+
+/// `file`: `test`, `test`; each of them as it stands in ARCHITECTURE.md.
+#[test]
+fn the_invariants_name_tests_that_exist() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, rest) = text.split_once("<!-- invariants -->").expect("ARCHITECTURE.md has its list of invariants");
+    let (list, _) = rest.split_once("<!-- /invariants -->").expect("the list of invariants ends");
+    let (mut file, mut missing, mut found) = (String::new(), Vec::new(), 0);
+    for name in list.split('`').skip(1).step_by(2) {
+        if name.ends_with(".rs") {
+            file = fs::read_to_string(root().join(name)).unwrap_or_default();
+            if file.is_empty() {
+                missing.push(name.to_owned());
+            }
+        } else if name.contains('_') && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+            found += 1;
+            if !file.contains(&format!("fn {name}()")) {
+                missing.push(name.to_owned());
+            }
+        }
+    }
+    assert!(found > 25, "the list is not read as it should be: {found} tests");
+    none("ARCHITECTURE.md names what is not there", &missing);
+}
