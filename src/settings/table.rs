@@ -62,7 +62,12 @@ pub const SETTINGS: &[Setting] = &[
     default("UPLOADS", "4", "requests", "requests to Axiom in flight per visit"),
     default("ZSTD_LEVEL", "auto", "1 to 19, or auto", "compression; `auto` chooses by the backlog"),
     default("VISIT_DEADLINE", "1500", "seconds", "a visit stops shipping then; the next one goes on from there"),
-    default("VISITS", "8", "visits", "visits at a time in one process; each takes the memory of up to `UPLOADS` and three batches"),
+    default(
+        "VISITS",
+        "8",
+        "visits",
+        "visits at a time in one process; each takes the memory of up to `UPLOADS` and three batches",
+    ),
     default(
         "CLAIM_FOR",
         "180",

@@ -152,10 +152,12 @@ fn problems_of_names() {
     check_problem(&[("AXIOM_DATASETS", "x")], "did you mean AXIOM_DATASET?");
     check_problem(&[("axiom_url", "x")], "did you mean AXIOM_URL?");
     check_problem(&[("EXPORT_STORAGE__accountname", "x")], "did you mean EXPORT_STORAGE__accountName?");
+    check_problem(&[("SETTLE_AFTR", "5")], "SETTLE_AFTR is not a setting: did you mean SETTLE_AFTER?");
+    check_problem(&[("TABLES_EXCEPTS", "x")], "did you mean TABLES_EXCEPT?");
     check_fine(&[
         ("AXIOM_SOMETHING_ELSE", "x"),
         ("PATH", "x"),
-        ("BATCH_BITES", "x"),
+        ("TABLE", "x"),
         ("EXPORT_STORAGE__credential", "x"),
     ]);
 }

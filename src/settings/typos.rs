@@ -4,21 +4,24 @@ use super::reader::Reader;
 use super::storage;
 use super::table::SETTINGS;
 
-/// Notes each variable whose name is like ours, close to one of ours, and none of ours. Others are none of our business.
+/// Notes each variable whose name is close to one of ours and none of ours. A short name is looked at only where it begins as ours do: a variable that
+/// is meant for another program is none of our business.
 pub(super) fn check(reader: &mut Reader) {
     let known: Vec<String> = SETTINGS.iter().map(|setting| setting.name.to_owned()).chain(storage::names()).collect();
     for name in reader.names() {
-        let ours = ["AXIOM_", "EXPORT_STORAGE"].iter().any(|prefix| starts_with_ignoring_case(&name, prefix));
-        if !ours || known.contains(&name) {
+        if known.contains(&name) {
             continue;
         }
-        if let Some(near) =
-            known.iter().filter(|known| distance(known, &name) <= NEAR).min_by_key(|known| distance(known, &name))
-        {
+        let ours = ["AXIOM_", "EXPORT_STORAGE"].iter().any(|prefix| starts_with_ignoring_case(&name, prefix));
+        let near = |known: &&String| (ours || known.len() >= TELLING) && distance(known, &name) <= NEAR;
+        if let Some(near) = known.iter().filter(near).min_by_key(|known| distance(known, &name)) {
             reader.problem(&name, "is not a setting", format!("did you mean {near}?"));
         }
     }
 }
+
+/// A name of so many letters is nobody else's by chance, nor is one close to it.
+const TELLING: usize = 10;
 
 /// Most letters that may differ for two names to count as close.
 const NEAR: usize = 2;
