@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio::time::Instant;
 
 use crate::axiom::{Axiom, Delivered, Destination, Undelivered};
 use crate::azure::{Blobs, StorageError, Version};
 use crate::batch::{Batch, Refused, Row, Span};
 use crate::lines;
+use crate::retry::Backoff;
 
 /// The container of the host's account where refused rows are kept.
 #[derive(Clone)]
@@ -121,7 +124,8 @@ impl RefusedRows {
         Self { blobs, container: container.to_owned() }
     }
 
-    /// Writes the refused rows of a delivered batch, if there are any, before its offset may be passed.
+    /// Writes the refused rows of a delivered batch, if there are any, before its offset may be passed. Tried for a while whatever storage answers: Axiom
+    /// may hold the rest of the batch already, which would be sent again.
     ///
     /// # Errors
     /// The rows could not be written: the batch must not count as settled.
@@ -129,11 +133,25 @@ impl RefusedRows {
         if !delivered.refused().is_empty() {
             let at = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
             let records: Vec<_> = delivered.refused().iter().map(|row| Record::new(origin, row, &at)).collect();
-            self.blobs.put(&self.container, &name(origin, delivered.span()), to_lines(&records).into()).await?;
+            self.write(&name(origin, delivered.span()), to_lines(&records).into()).await?;
         }
         Ok(Kept { delivered })
     }
+
+    async fn write(&self, name: &str, body: Bytes) -> Result<(), StorageError> {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let end = Instant::now() + KEEP_TRIES;
+        loop {
+            let Err(error) = self.blobs.put(&self.container, name, body.clone()).await else { return Ok(()) };
+            let left = end.saturating_duration_since(Instant::now());
+            let Some(wait) = backoff.next(fastrand::f64(), None, left) else { return Err(error) };
+            tokio::time::sleep(wait).await;
+        }
+    }
 }
+
+/// How long the writing of refused rows is tried.
+const KEEP_TRIES: Duration = Duration::from_secs(30);
 
 /// What became of one blob of refused rows that was sent again.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -194,7 +212,7 @@ impl RefusedRows {
         send.sort_by_key(|record| record.offset);
         let Some(first) = send.first() else { return Ok(Replayed { delivered: 0, remain: remain.len() as u64 }) };
         let destination = Destination { dataset: first.dataset.clone(), blob: Some(first.blob.clone()) };
-        let deadline = tokio::time::Instant::now() + REPLAY_TRIES;
+        let deadline = Instant::now() + REPLAY_TRIES;
         let (delivered, undelivered) = match axiom.deliver(&destination, batch(&send), REPLAY_LEVEL, deadline).await {
             Ok(delivered) => (delivered, None),
             Err(mut undelivered) => match undelivered.take_part() {

@@ -154,12 +154,7 @@ fn problems_of_names() {
     check_problem(&[("EXPORT_STORAGE__accountname", "x")], "did you mean EXPORT_STORAGE__accountName?");
     check_problem(&[("SETTLE_AFTR", "5")], "SETTLE_AFTR is not a setting: did you mean SETTLE_AFTER?");
     check_problem(&[("TABLES_EXCEPTS", "x")], "did you mean TABLES_EXCEPT?");
-    check_fine(&[
-        ("AXIOM_SOMETHING_ELSE", "x"),
-        ("PATH", "x"),
-        ("TABLE", "x"),
-        ("EXPORT_STORAGE__credential", "x"),
-    ]);
+    check_fine(&[("AXIOM_SOMETHING_ELSE", "x"), ("PATH", "x"), ("TABLE", "x"), ("EXPORT_STORAGE__credential", "x")]);
 }
 
 #[test]

@@ -54,3 +54,21 @@ async fn a_write_that_is_refused_for_no_reason_is_made_again() {
     check(&[marks(Fault::Refuse(503, "ServerBusy")), marks(Fault::ResetBefore)]).await;
     check(&[(Operation::Delete, Fault::Refuse(503, "ServerBusy")), (Operation::Delete, Fault::ResetBefore)]).await;
 }
+
+#[tokio::test]
+async fn a_record_of_refused_rows_that_storage_refuses_is_written_again_and_its_batch_not_sent_again() {
+    let mut world = World::new().await;
+    let proxy = Proxy::start(world.account.blob_url()).await.expect("a proxy");
+    let connection = world.account.behind(proxy.url(), world.account.queue_url()).connection_string();
+    world.set("AzureWebJobsStorage", &connection);
+    let text = rows(0..5);
+    world.put(&blob_name(0), text.as_bytes()).await;
+    let refuse = || (Operation::Put, Fault::Refuse(409, "OperationNotAllowedInCurrentState"));
+    proxy.script([refuse(), refuse()]);
+    world.axiom.faults().script([rig::axiom::Fault::Pass, rig::axiom::Fault::FailRows(1)]);
+    world.run_once().await;
+    assert_eq!(proxy.happened().len(), 2);
+    assert_eq!(world.delivered(TABLE), text.lines().take(4).collect::<Vec<_>>(), "sent once");
+    assert_eq!(world.refused().await.len(), 5, "Axiom does not say which, so all of them are kept");
+    assert!(world.properties(&blob_name(0)).await.is_none());
+}

@@ -4,6 +4,7 @@
 mod child;
 mod corpus;
 pub mod floor;
+mod listing;
 mod server;
 mod sink;
 mod storage;
@@ -44,6 +45,9 @@ pub struct Options {
     /// Only with TLS.
     #[arg(long)]
     pub tls: bool,
+    /// Also a sweep over so many blobs that have no work.
+    #[arg(long, default_value_t = 0)]
+    pub listing: u64,
 }
 
 /// Bytes moved in one measurement, at least: enough for a second of CPU time.
@@ -110,6 +114,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
                 bench.compare(size, tls).await?;
             }
         }
+    }
+    if bench.options.listing > 0 {
+        bench.listing(bench.options.listing).await?;
     }
     Ok(())
 }

@@ -50,6 +50,13 @@ impl Storage {
         lock(&self.blobs).insert((container, name), blob);
     }
 
+    /// Adds an append blob that was written to just now and of which all is shipped.
+    pub(super) fn put_shipped(&self, container: String, name: String, corpus: Arc<Corpus>, length: u64) {
+        let metadata = [("axiom_shipped".to_owned(), length.to_string())].into();
+        let blob = Blob { corpus, length, version: 1, written: OffsetDateTime::now_utc(), metadata };
+        lock(&self.blobs).insert((container, name), blob);
+    }
+
     /// Removes all blobs.
     pub(super) fn clear(&self) {
         lock(&self.blobs).clear();
