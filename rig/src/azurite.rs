@@ -44,7 +44,7 @@ impl Azurite {
     /// # Errors
     /// Node or npm is missing, or Azurite does not come up; with what it said.
     pub async fn start() -> anyhow::Result<Self> {
-        let program = crate::npm::install("azurite").await?;
+        let program = crate::npm::install("rig/azurite").await?;
         let folder = std::env::temp_dir().join(format!("azurite-{}-{:x}", std::process::id(), fastrand::u64(..)));
         let accounts = (0..ACCOUNTS).fold(format!("{ACCOUNT}:{KEY}"), |mut text, number| {
             write!(text, ";{}:{KEY}", test_account(number)).expect("a String takes any text");

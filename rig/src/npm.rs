@@ -21,15 +21,16 @@ pub fn cache() -> PathBuf {
     target.map_or_else(|| workspace().join("target"), Path::to_owned).join("rig")
 }
 
-/// Installs what `rig/<name>/package-lock.json` pins, unless that is there already; gives the folder that holds `node_modules` and the
-/// other files of `rig/<name>/`.
+/// Installs what `<folder>/package-lock.json` pins, unless that is there already; gives the folder that holds `node_modules` and the other
+/// files of `<folder>/`, which is named from the workspace's root.
 ///
 /// # Errors
 /// npm is missing or fails; its words are in the error.
-pub async fn install(name: &str) -> anyhow::Result<PathBuf> {
-    let source = workspace().join("rig").join(name);
+pub async fn install(folder: &str) -> anyhow::Result<PathBuf> {
+    let source = workspace().join(folder);
+    let name = folder.rsplit('/').next().unwrap_or(folder);
     let lock =
-        std::fs::read(source.join("package-lock.json")).with_context(|| format!("read the lock file of rig/{name}"))?;
+        std::fs::read(source.join("package-lock.json")).with_context(|| format!("read the lock file of {folder}"))?;
     let target = cache().join(format!("{name}-{:016x}", fingerprint(&lock)));
     if !target.join("node_modules").is_dir() {
         // Tests of several processes may get here at once: each installs into a folder of its own, the first rename wins.
@@ -47,7 +48,7 @@ pub async fn install(name: &str) -> anyhow::Result<PathBuf> {
             .context("start npm (Node 20 or newer must be installed)")?;
         if !output.status.success() {
             bail!(
-                "npm ci in rig/{name} failed:\n{}{}",
+                "npm ci in {folder} failed:\n{}{}",
                 String::from_utf8_lossy(&output.stdout),
                 String::from_utf8_lossy(&output.stderr)
             );
@@ -65,7 +66,8 @@ pub async fn install(name: &str) -> anyhow::Result<PathBuf> {
     Ok(target)
 }
 
-fn fingerprint(bytes: &[u8]) -> u64 {
+/// Tells one lock file from another, in the name of the folder that holds what it pins.
+pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
     use sha2::Digest as _;
     let digest = sha2::Sha256::digest(bytes);
     u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))

@@ -58,6 +58,12 @@ impl Corpus {
         })
     }
 
+    /// Rows in the first `length` bytes.
+    #[must_use]
+    pub(super) fn rows(&self, length: u64) -> u64 {
+        self.pieces(0..length).map(|piece| memchr::memchr_iter(b'\n', &piece).count() as u64).sum()
+    }
+
     /// Whether these are the bytes from `offset` on.
     #[must_use]
     pub(super) fn matches(&self, offset: u64, bytes: &[u8]) -> bool {
@@ -91,6 +97,7 @@ mod tests {
             let whole: Vec<u8> = corpus.pieces(0..length).flatten().collect();
             assert_eq!((whole.len() as u64, whole.last()), (length, Some(&b'\n')), "{most}");
             assert!(length <= most || most == 1);
+            assert_eq!(corpus.rows(length), whole.iter().filter(|byte| **byte == b'\n').count() as u64);
             let (from, to) = (whole.len() / 3, whole.len() / 2);
             assert!(corpus.matches(from as u64, &whole[from..to]));
             assert!(!corpus.matches(from as u64 + 1, &whole[from..to]));

@@ -5,6 +5,9 @@ mod child;
 mod corpus;
 pub mod floor;
 mod listing;
+mod peers;
+mod pip;
+mod plot;
 mod server;
 mod sink;
 mod storage;
@@ -23,6 +26,7 @@ use crate::rows::table_names;
 use crate::writer::{blob_name, container};
 use child::Cost;
 use corpus::Corpus;
+use peers::Peer;
 use server::{Addresses, Endpoints};
 use sink::Arrived;
 
@@ -45,9 +49,15 @@ pub struct Options {
     /// Only with TLS.
     #[arg(long)]
     pub tls: bool,
-    /// Also a sweep over so many blobs that have no work.
+    /// A sweep over so many blobs that have no work, and nothing else.
     #[arg(long, default_value_t = 0)]
     pub listing: u64,
+    /// Measures what people would write in Node.js and Python too, with TLS and blobs of this many bytes; in place of `--sizes`.
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "67108864")]
+    pub peers: Option<u64>,
+    /// Draws the comparison with the peers into this SVG file.
+    #[arg(long, value_name = "FILE", requires = "peers")]
+    pub plot: Option<PathBuf>,
 }
 
 /// Bytes moved in one measurement, at least: enough for a second of CPU time.
@@ -59,15 +69,27 @@ const TABLES: usize = 6;
 
 /// Who moves the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mover {
+enum Mover<'a> {
     Program,
     Floor,
+    Peer(&'a Peer),
+}
+
+/// What there is to move.
+#[derive(Debug)]
+struct Load {
+    /// `container/name`, and length in bytes.
+    blobs: Vec<(String, u64)>,
+    bytes: u64,
+    rows: u64,
 }
 
 /// One measurement.
 #[derive(Debug, Clone, Copy)]
 struct Measured {
     cost: Cost,
+    /// Bytes of the blobs.
+    bytes: u64,
     arrived: Arrived,
     operations: u64,
     blobs: u64,
@@ -93,35 +115,42 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     endpoints.sink.delay(Duration::from_millis(options.delay));
     let corpora = table_names(TABLES).iter().map(|table| Arc::new(Corpus::new(1, table, PERIOD))).collect();
     let bench = Bench { options, endpoints, corpora, program, floor };
-    print(&format!(
-        "zstd level {}, {} ms added to each POST, median of {}; MB is 10^6 bytes of rows\n\n{:>9} {:>5}  {:>8} {:>10} {:>9} {:>8} {:>7} {:>9} {:>9}\n",
-        bench.options.level,
-        bench.options.delay,
-        bench.options.rounds,
-        "blob",
-        "TLS",
-        "MB/CPU-s",
-        "of floor",
-        "wall MB/s",
-        "peak MB",
-        "ratio",
-        "ops/blob",
-        "CPU/blob"
-    ));
-    for size in bench.options.sizes.clone() {
-        for tls in [false, true] {
-            if tls || !bench.options.tls {
-                bench.compare(size, tls).await?;
-            }
-        }
-    }
     if bench.options.listing > 0 {
-        bench.listing(bench.options.listing).await?;
+        return bench.listing(bench.options.listing).await;
     }
-    Ok(())
+    match bench.options.peers {
+        Some(size) => bench.against_peers(size).await,
+        None => bench.against_floor().await,
+    }
 }
 
 impl Bench {
+    async fn against_floor(&self) -> anyhow::Result<()> {
+        print(&format!(
+            "zstd level {}, {} ms added to each POST, median of {}; MB is 10^6 bytes of rows\n\n{:>9} {:>5}  {:>8} {:>10} {:>9} {:>8} {:>7} {:>9} {:>9}\n",
+            self.options.level,
+            self.options.delay,
+            self.options.rounds,
+            "blob",
+            "TLS",
+            "MB/CPU-s",
+            "of floor",
+            "wall MB/s",
+            "peak MB",
+            "ratio",
+            "ops/blob",
+            "CPU/blob"
+        ));
+        for size in self.options.sizes.clone() {
+            for tls in [false, true] {
+                if tls || !self.options.tls {
+                    self.compare(size, tls).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Measures program and floor in turn, so that both see the same moods of the machine.
     async fn compare(&self, size: u64, tls: bool) -> anyhow::Result<()> {
         let (mut program, mut floor) = (Vec::new(), Vec::new());
@@ -138,39 +167,57 @@ impl Bench {
             100.0 * program.efficiency() / floor.efficiency(),
             program.megabytes() / program.cost.wall.as_secs_f64(),
             megabytes(program.cost.peak),
-            program.arrived.bytes as f64 / program.arrived.wire_bytes as f64,
+            program.ratio(),
             program.operations as f64 / program.blobs as f64,
             program.cost.cpu.as_secs_f64() * 1000.0 / program.blobs as f64,
         ));
         Ok(())
     }
 
-    async fn measure(&self, mover: Mover, size: u64, tls: bool) -> anyhow::Result<Measured> {
-        let blobs = (ENOUGH / size).max(1);
-        self.endpoints.storage.clear();
-        let mut names = Vec::new();
-        for (number, corpus) in (0..blobs).zip(self.corpora.iter().cycle()) {
-            let (container, name) =
-                (container(&corpus.table), blob_name(datetime!(2026-11-25 08:00 UTC), u32::try_from(number)?));
-            let length = corpus.length(size);
-            names.push(format!("{container}/{name}={length}"));
-            self.endpoints.storage.put(container, name, Arc::clone(corpus), length);
-        }
+    async fn measure(&self, mover: Mover<'_>, size: u64, tls: bool) -> anyhow::Result<Measured> {
+        let load = self.load(size)?;
         self.endpoints.storage.take_operations();
         self.endpoints.sink.take();
         let addresses = if tls { &self.endpoints.tls } else { &self.endpoints.plain };
         let command = match mover {
             Mover::Program => self.program(addresses),
-            Mover::Floor => self.floor(addresses, &names),
+            Mover::Floor => self.floor(addresses, &load),
+            Mover::Peer(peer) => peer.command(addresses, &self.endpoints.certificate, &load),
         };
         let cost = tokio::task::spawn_blocking(|| child::run(command)).await??;
         let arrived = self.endpoints.sink.take();
         let operations = self.endpoints.storage.take_operations().values().sum();
         ensure!(arrived.wrong == 0, "{} bodies differ from their blobs", arrived.wrong);
+        ensure!(arrived.rows == load.rows, "{} rows arrived, and there are {}", arrived.rows, load.rows);
+        // The bytes of a peer may be other ones: it may have written its rows anew.
+        if !matches!(mover, Mover::Peer(_)) {
+            ensure!(
+                arrived.compared == arrived.requests,
+                "{} bodies name no blob",
+                arrived.requests - arrived.compared
+            );
+            ensure!(arrived.bytes == load.bytes, "{} bytes arrived, and there are {}", arrived.bytes, load.bytes);
+        }
         if mover == Mover::Program {
             ensure!(self.endpoints.storage.blobs() == 0, "{} blobs are left", self.endpoints.storage.blobs());
         }
-        Ok(Measured { cost, arrived, operations, blobs })
+        Ok(Measured { cost, bytes: load.bytes, arrived, operations, blobs: load.blobs.len() as u64 })
+    }
+
+    /// Fills the storage anew with blobs of about `size` bytes.
+    fn load(&self, size: u64) -> anyhow::Result<Load> {
+        self.endpoints.storage.clear();
+        let mut load = Load { blobs: Vec::new(), bytes: 0, rows: 0 };
+        for (number, corpus) in (0..(ENOUGH / size).max(1)).zip(self.corpora.iter().cycle()) {
+            let (container, name) =
+                (container(&corpus.table), blob_name(datetime!(2026-11-25 08:00 UTC), u32::try_from(number)?));
+            let length = corpus.length(size);
+            load.bytes += length;
+            load.rows += corpus.rows(length);
+            load.blobs.push((format!("{container}/{name}"), length));
+            self.endpoints.storage.put(container, name, Arc::clone(corpus), length);
+        }
+        Ok(load)
     }
 
     fn program(&self, addresses: &Addresses) -> Command {
@@ -192,10 +239,11 @@ impl Bench {
         command
     }
 
-    fn floor(&self, addresses: &Addresses, blobs: &[String]) -> Command {
+    fn floor(&self, addresses: &Addresses, load: &Load) -> Command {
         let mut command = self.bare(&self.floor);
         command.args(["--storage", &addresses.storage, "--axiom", &addresses.axiom]);
-        command.args(["--level", &self.options.level.to_string()]).args(blobs);
+        command.args(["--level", &self.options.level.to_string()]);
+        command.args(load.blobs.iter().map(|(blob, length)| format!("{blob}={length}")));
         command
     }
 
@@ -208,7 +256,12 @@ impl Bench {
 
 impl Measured {
     fn megabytes(&self) -> f64 {
-        megabytes(self.arrived.bytes)
+        megabytes(self.bytes)
+    }
+
+    /// Bytes of the blobs for a byte on the wire.
+    fn ratio(&self) -> f64 {
+        self.bytes as f64 / self.arrived.wire_bytes as f64
     }
 
     /// Megabytes of rows in a second of CPU time.

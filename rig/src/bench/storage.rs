@@ -136,11 +136,15 @@ impl Storage {
     fn get(&self, key: (&str, &str), headers: &HeaderMap) -> hyper::http::Result<Response<Body>> {
         let blobs = lock(&self.blobs);
         let Some(blob) = blobs.get(&owned(key)) else { return error(404, "BlobNotFound") };
-        let Some(range) = range(headers).map(|range| range.start..range.end.min(blob.length)) else {
-            return error(400, "InvalidHeaderValue");
+        let Some(asked) = range(headers) else { return error(400, "InvalidHeaderValue") };
+        let range = asked.start..asked.end.min(blob.length);
+        let response = match asked.end {
+            u64::MAX => blob.describe(Response::builder()),
+            _ => {
+                let shown = format!("bytes {}-{}/{}", range.start, range.end - 1, blob.length);
+                blob.describe(Response::builder().status(206)).header(CONTENT_RANGE, shown)
+            }
         };
-        let shown = format!("bytes {}-{}/{}", range.start, range.end - 1, blob.length);
-        let response = blob.describe(Response::builder().status(206)).header(CONTENT_RANGE, shown);
         let pieces = blob.corpus.pieces(range.clone()).map(|piece| Ok(Frame::data(piece)));
         let body = BodyExt::boxed(StreamBody::new(stream::iter(pieces)));
         response.header(CONTENT_LENGTH, range.end - range.start).body(body)
@@ -203,10 +207,10 @@ fn owned((container, name): (&str, &str)) -> Key {
     (container.to_owned(), name.to_owned())
 }
 
-/// The range that is asked for: `bytes=0-99` in the header `x-ms-range` or `Range`.
+/// The range that is asked for, `bytes=0-99` in the header `x-ms-range` or `Range`; everything without such a header.
 fn range(headers: &HeaderMap) -> Option<Range<u64>> {
-    let text = headers.get("x-ms-range").or_else(|| headers.get("range"))?.to_str().ok()?;
-    let (start, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+    let Some(text) = headers.get("x-ms-range").or_else(|| headers.get("range")) else { return Some(0..u64::MAX) };
+    let (start, last) = text.to_str().ok()?.strip_prefix("bytes=")?.split_once('-')?;
     Some(start.parse().ok()?..last.parse::<u64>().ok()? + 1)
 }
 
