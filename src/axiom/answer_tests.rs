@@ -7,7 +7,7 @@ use super::*;
 const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 
 fn answer(status: u16, body: &str) -> Answer {
-    judge(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes(), 3, NOW)
+    judge(StatusCode::from_u16(status).expect("a status of HTTP"), &HeaderMap::new(), body.as_bytes(), 3, NOW)
 }
 
 #[test]
@@ -97,8 +97,9 @@ fn configuration_limits_and_trouble() {
 #[test]
 fn headers_name_the_wait_and_the_target_of_a_redirect() {
     let judge = |status: u16, name: &'static str, value: &'static str| {
-        let headers = [(name.parse().unwrap(), HeaderValue::from_static(value))].into_iter().collect();
-        judge(StatusCode::from_u16(status).unwrap(), &headers, b"", 3, NOW)
+        let headers =
+            [(name.parse().expect("a name of a header"), HeaderValue::from_static(value))].into_iter().collect();
+        judge(StatusCode::from_u16(status).expect("a status of HTTP"), &headers, b"", 3, NOW)
     };
     for (status, name, value) in
         [(429, "retry-after", "20"), (430, "x-ingestlimit-reset", "20"), (429, "x-ratelimit-reset", "20")]
@@ -119,7 +120,8 @@ fn headers_name_the_wait_and_the_target_of_a_redirect() {
 
 #[test]
 fn creating_a_dataset_that_exists_is_a_success() {
-    let judge = |status| judge_creation(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), b"no", NOW);
+    let judge =
+        |status| judge_creation(StatusCode::from_u16(status).expect("a status of HTTP"), &HeaderMap::new(), b"no", NOW);
     for status in [200, 201, 409] {
         assert_eq!(judge(status), Ok(()));
     }

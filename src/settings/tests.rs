@@ -35,7 +35,7 @@ fn defaults() {
     let settings = check_fine(&[]);
     assert_eq!(settings.axiom.token, Secret::new(TOKEN));
     assert_eq!(settings.axiom.token_kind, TokenKind::Api);
-    assert_eq!(settings.axiom.ingest, Door::Central(Url::parse("https://api.axiom.co").unwrap()));
+    assert_eq!(settings.axiom.ingest, Door::Central(Url::parse("https://api.axiom.co").expect("a URL")));
     assert_eq!(settings.axiom.datasets, DatasetRule::PerTable { prefix: String::new(), map: [].into() });
     assert!(settings.axiom.create_datasets && settings.axiom.provenance);
     assert_eq!((settings.work_queue.as_str(), settings.refused_container.as_str()), ("blob-created", "refused"));

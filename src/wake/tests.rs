@@ -9,11 +9,11 @@ const ACCOUNT: &str = "https://acct.blob.core.windows.net";
 const TOPIC: &str = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/acct";
 
 fn account() -> Url {
-    Url::parse(ACCOUNT).unwrap()
+    Url::parse(ACCOUNT).expect("a URL")
 }
 
 fn blob() -> ExportBlob {
-    ExportBlob::parse("am-signinlogs", NAME).unwrap()
+    ExportBlob::parse("am-signinlogs", NAME).expect("an export blob")
 }
 
 fn url() -> String {
@@ -39,7 +39,7 @@ fn envelope(value: &Value) -> Vec<u8> {
 }
 
 fn parse(body: &[u8]) -> BlobWake {
-    match Wake::parse(BLOB_TRIGGER, body, &account()).unwrap() {
+    match Wake::parse(BLOB_TRIGGER, body, &account()).expect("it makes sense") {
         Wake::Blobs(wake) => wake,
         Wake::Sweep => panic!("is a message"),
     }
@@ -51,10 +51,10 @@ fn reasons(wake: &BlobWake) -> Vec<Reject> {
 
 /// A recorded request: the function's name from its request line, and its body.
 fn recording(text: &str) -> (String, String) {
-    let recording: Value = serde_json::from_str(text).unwrap();
-    let line = recording["request"][0].as_str().unwrap();
+    let recording: Value = serde_json::from_str(text).expect("a recording is JSON");
+    let line = recording["request"][0].as_str().expect("a text");
     let function = line.split([' ', '/', '?']).find(|part| part.starts_with("function-")).unwrap_or_default();
-    (function.to_owned(), recording["body"].as_str().unwrap().to_owned())
+    (function.to_owned(), recording["body"].as_str().expect("a text").to_owned())
 }
 
 macro_rules! recordings {
@@ -76,7 +76,7 @@ const RECORDINGS: [(&str, &str); 11] = recordings![
 ];
 
 fn recorded(name: &str) -> (String, String) {
-    let (_, text) = RECORDINGS.iter().find(|(recorded, _)| *recorded == name).unwrap();
+    let (_, text) = RECORDINGS.iter().find(|(recorded, _)| *recorded == name).expect("a recording");
     recording(text)
 }
 
@@ -97,7 +97,7 @@ fn recordings_as_they_are() {
     check("queue-redelivered", 2, Reject::NotJson);
     for name in ["timer", "timer-run-on-startup"] {
         let (function, body) = recorded(name);
-        assert_eq!(Wake::parse(&function, body.as_bytes(), &account()).unwrap(), Wake::Sweep);
+        assert_eq!(Wake::parse(&function, body.as_bytes(), &account()).expect("it makes sense"), Wake::Sweep);
     }
     for name in ["http", "http-forwarded", "probe"] {
         let (function, body) = recorded(name);
@@ -266,11 +266,12 @@ fn hostile_events() {
 
 #[test]
 fn the_emulator_has_its_account_in_the_path() {
-    let emulator = Url::parse("http://127.0.0.1:10000/devstoreaccount1").unwrap();
-    let hints = |url: &str| match Wake::parse(BLOB_TRIGGER, &envelope(&event_grid(url)), &emulator).unwrap() {
-        Wake::Blobs(wake) => wake.hints.len(),
-        Wake::Sweep => panic!("is a message"),
-    };
+    let emulator = Url::parse("http://127.0.0.1:10000/devstoreaccount1").expect("a URL");
+    let hints =
+        |url: &str| match Wake::parse(BLOB_TRIGGER, &envelope(&event_grid(url)), &emulator).expect("it makes sense") {
+            Wake::Blobs(wake) => wake.hints.len(),
+            Wake::Sweep => panic!("is a message"),
+        };
     assert_eq!(hints(&url().replace(ACCOUNT, "http://127.0.0.1:10000/devstoreaccount1")), 1);
     assert_eq!(hints(&url().replace(ACCOUNT, "http://127.0.0.1:10000/devstoreaccount2")), 0);
     assert_eq!(hints(&url().replace(ACCOUNT, "http://127.0.0.1:10000")), 0);

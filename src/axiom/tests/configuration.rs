@@ -13,15 +13,15 @@ fn answer(status: u16) -> Act {
 async fn with_datasets(creation: u16) -> Server {
     let datasets = Mutex::new(HashSet::new());
     Server::start(move |request| {
-        let mut datasets = datasets.lock().unwrap();
+        let mut datasets = datasets.lock().expect("nobody panics while it is held");
         if request.target == "/v2/datasets" {
-            let wanted: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+            let wanted: serde_json::Value = serde_json::from_slice(&request.body).expect("the request is JSON");
             if creation == 200 {
-                datasets.insert(wanted["name"].as_str().unwrap().to_owned());
+                datasets.insert(wanted["name"].as_str().expect("a text").to_owned());
             }
             return answer(creation);
         }
-        let name = request.target.trim_start_matches("/v1/ingest/").split('?').next().unwrap();
+        let name = request.target.trim_start_matches("/v1/ingest/").split('?').next().expect("a path");
         if datasets.contains(name) { Act::Ok } else { answer(404) }
     })
     .await
@@ -65,7 +65,7 @@ async fn a_missing_dataset_is_created_once_for_all_batches() {
     assert!(delivered.iter().all(|delivered| delivered.as_ref().is_ok_and(|done| done.tally().repeats == 0)));
     assert_eq!(creations(&server), 1);
     let other = Destination { dataset: "AuditLogs".to_owned(), blob: None };
-    axiom.deliver(&other, batch(&["{}"]), 1, far()).await.unwrap();
+    axiom.deliver(&other, batch(&["{}"]), 1, far()).await.expect("delivered");
     assert_eq!(creations(&server), 2);
 }
 
@@ -86,7 +86,7 @@ async fn a_dataset_that_was_created_meanwhile_is_used() {
         _ => Act::Ok,
     });
     let server = server.await;
-    let delivered = deliver(&axiom(&server), batch(&["{}"])).await.unwrap();
+    let delivered = deliver(&axiom(&server), batch(&["{}"])).await.expect("delivered");
     assert_eq!((delivered.tally().rows, delivered.tally().requests, creations(&server)), (1, 3, 2));
 }
 
@@ -123,14 +123,14 @@ async fn trouble_during_creation_is_tried_again() {
         _ => Act::Ok,
     });
     let server = server.await;
-    let delivered = deliver(&axiom(&server), batch(&["{}"])).await.unwrap();
+    let delivered = deliver(&axiom(&server), batch(&["{}"])).await.expect("delivered");
     assert_eq!((delivered.tally().rows, creations(&server)), (1, 4));
 }
 
 #[test]
 fn settings_that_cannot_be_sent_are_errors() {
     let settings = |token: &str, url: &str| {
-        let url: url::Url = url.parse().unwrap();
+        let url: url::Url = url.parse().expect("a URL");
         AxiomSettings {
             token: Secret::new(token),
             token_kind: TokenKind::Api,
@@ -145,6 +145,6 @@ fn settings_that_cannot_be_sent_are_errors() {
     assert!(matches!(error, ConnectError::Header) && !error.to_string().contains("xaat"));
     let error = Axiom::connect(settings("xaat-1", "mailto:a@b")).unwrap_err();
     assert!(matches!(error, ConnectError::Address(_)));
-    let axiom = Axiom::connect(settings("xaat-1", "https://api.axiom.co")).unwrap();
+    let axiom = Axiom::connect(settings("xaat-1", "https://api.axiom.co")).expect("a client");
     assert_eq!(axiom.dataset_for(Some("SigninLogs"), "signinlogs"), "a");
 }

@@ -35,7 +35,8 @@ fn settings(server: &Server) -> AxiomSettings {
 
 fn axiom_with(settings: AxiomSettings) -> Axiom {
     let timeouts = Timeouts { connect: Duration::from_secs(10), request: Duration::from_secs(20) };
-    Axiom::connect_with(settings, timeouts, Backoff::new(Duration::from_millis(1), Duration::from_millis(4))).unwrap()
+    Axiom::connect_with(settings, timeouts, Backoff::new(Duration::from_millis(1), Duration::from_millis(4)))
+        .expect("a client")
 }
 
 fn axiom(server: &Server) -> Axiom {

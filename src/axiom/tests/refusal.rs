@@ -11,7 +11,7 @@ fn holds(request: &Request, text: &str) -> bool {
 }
 
 fn refused(delivered: &Delivered) -> Vec<(u64, String, &str, bool)> {
-    let row = |row: &[u8]| String::from_utf8(row.to_vec()).unwrap();
+    let row = |row: &[u8]| String::from_utf8(row.to_vec()).expect("it is UTF-8");
     let each = delivered.refused().iter();
     each.map(|bad| (bad.source, row(&bad.row), bad.reason.as_str(), bad.perhaps_delivered)).collect()
 }
@@ -25,7 +25,7 @@ async fn a_400_sets_aside_the_bad_row_alone() {
         let mut rows = numbered(count);
         rows[place] = r#"{"bad":1}"#.to_owned();
         let source = OFFSET + rows[..place].iter().map(|row| row.len() as u64 + 1).sum::<u64>();
-        let delivered = deliver(&axiom(&server), batch(&rows)).await.unwrap();
+        let delivered = deliver(&axiom(&server), batch(&rows)).await.expect("delivered");
         assert_eq!(refused(&delivered), [(source, r#"{"bad":1}"#.to_owned(), "Axiom: no good", false)]);
         rows.remove(place);
         let received = taken(&server, |request| request.index >= from && !bad(request));
@@ -38,7 +38,7 @@ async fn a_400_sets_aside_the_bad_row_alone() {
             let mut all = numbered(count);
             all[place] = r#"{"bad":1}"#.to_owned();
             let offset = OFFSET + all[..first].iter().map(|row| row.len() as u64 + 1).sum::<u64>();
-            let labels = request.header("x-axiom-event-labels").unwrap();
+            let labels = request.header("x-axiom-event-labels").expect("labels");
             assert!(labels.ends_with(&format!(":{offset}}}")), "{labels}: the offset of the request's first row");
         }
     }
@@ -48,7 +48,7 @@ async fn a_400_sets_aside_the_bad_row_alone() {
 async fn many_bad_rows_among_good_ones_are_all_set_aside() {
     let server = Server::start(|request| if holds(request, "bad") { says(400, "no") } else { Act::Ok }).await;
     let rows: Vec<_> = (0..60).map(|n| if n == 0 { "{}".to_owned() } else { format!("{{\"bad\":{n}}}") }).collect();
-    let delivered = deliver(&axiom(&server), batch(&rows)).await.unwrap();
+    let delivered = deliver(&axiom(&server), batch(&rows)).await.expect("delivered");
     assert_eq!((delivered.refused().len(), delivered.tally().rows), (59, 1));
 }
 
@@ -81,11 +81,11 @@ async fn a_413_halves_and_is_remembered() {
     let server = Server::start(move |request| if fits(request) { Act::Ok } else { says(413, "too large") }).await;
     let axiom = axiom(&server);
     let rows: Vec<_> = (0..2000).map(|n| format!("{{\"n\":{n},\"s\":\"{}\"}}", "x".repeat(1000))).collect();
-    let delivered = deliver(&axiom, batch(&rows)).await.unwrap();
+    let delivered = deliver(&axiom, batch(&rows)).await.expect("delivered");
     assert_eq!((delivered.tally().rows, delivered.refused().len()), (2000, 0));
     assert_eq!(taken(&server, fits), rows);
     let before = server.received().len();
-    let delivered = deliver(&axiom, batch(&rows)).await.unwrap();
+    let delivered = deliver(&axiom, batch(&rows)).await.expect("delivered");
     let after = &server.received()[before..];
     assert!(after.iter().all(fits), "cut before sending");
     assert_eq!((delivered.tally().rows, delivered.tally().requests), (2000, after.len() as u64));
@@ -95,7 +95,7 @@ async fn a_413_halves_and_is_remembered() {
 #[tokio::test]
 async fn a_row_that_is_too_large_alone_is_set_aside() {
     let server = Server::start(|request| if holds(request, "xxxxx") { says(413, "huge") } else { Act::Ok }).await;
-    let delivered = deliver(&axiom(&server), batch(&["{}", "{\"s\":\"xxxxx\"}", "{}"])).await.unwrap();
+    let delivered = deliver(&axiom(&server), batch(&["{}", "{\"s\":\"xxxxx\"}", "{}"])).await.expect("delivered");
     assert_eq!(refused(&delivered), [(OFFSET + 3, "{\"s\":\"xxxxx\"}".to_owned(), "Axiom: huge", false)]);
 }
 
@@ -105,7 +105,7 @@ async fn a_partial_success_sets_all_rows_aside_and_is_never_sent_again() {
         let answer =
             format!(r#"{{"ingested":{ingested},"failed":{failed},"failures":[{{"error":"too many fields"}}]}}"#);
         let server = Server::start(move |_| Act::Answer(200, "", answer.clone())).await;
-        let delivered = deliver(&axiom(&server), batch(&["{\"a\":1}", "{\"b\":2}"])).await.unwrap();
+        let delivered = deliver(&axiom(&server), batch(&["{\"a\":1}", "{\"b\":2}"])).await.expect("delivered");
         assert_eq!(server.received().len(), 1);
         assert_eq!(delivered.tally().rows, 0);
         let rows: Vec<_> =

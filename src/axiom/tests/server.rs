@@ -27,10 +27,10 @@ impl Request {
     /// The body before compression.
     pub(super) fn text(&self) -> String {
         let plain = match self.header("content-encoding") {
-            Some("zstd") => zstd::bulk::decompress(&self.body, 64 << 20).unwrap(),
+            Some("zstd") => zstd::bulk::decompress(&self.body, 64 << 20).expect("the body is zstd"),
             _ => self.body.clone(),
         };
-        String::from_utf8(plain).unwrap()
+        String::from_utf8(plain).expect("it is UTF-8")
     }
 
     pub(super) fn rows(&self) -> Vec<String> {
@@ -64,8 +64,8 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) async fn start(script: impl Fn(&Request) -> Act + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("it is bound")).parse().expect("a URL");
         let received = Arc::new(Mutex::new(Vec::new()));
         let (script, log): (Arc<Script>, _) = (Arc::new(script), received.clone());
         let mut tasks = JoinSet::new();
@@ -79,14 +79,14 @@ impl Server {
     }
 
     pub(super) fn received(&self) -> Vec<Request> {
-        self.received.lock().unwrap().clone()
+        self.received.lock().expect("nobody panics while it is held").clone()
     }
 }
 
 async fn serve(mut stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Vec<Request>>>) {
     while let Some(mut request) = read(&mut stream).await {
         {
-            let mut log = log.lock().unwrap();
+            let mut log = log.lock().expect("nobody panics while it is held");
             request.index = log.len();
             log.push(request.clone());
         }
@@ -114,11 +114,11 @@ async fn read(stream: &mut TcpStream) -> Option<Request> {
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
     }
-    let head = String::from_utf8(head).unwrap();
-    let (line, headers) = head.split_once("\r\n").unwrap();
-    let target = line.split(' ').nth(1).unwrap().to_owned();
+    let head = String::from_utf8(head).expect("it is UTF-8");
+    let (line, headers) = head.split_once("\r\n").expect("a request line");
+    let target = line.split(' ').nth(1).expect("a target").to_owned();
     let mut request = Request { index: 0, target, headers: headers.to_owned(), body: Vec::new() };
-    let length = request.header("content-length").map_or(0, |length| length.parse().unwrap());
+    let length = request.header("content-length").map_or(0, |length| length.parse().expect("a length"));
     request.body = vec![0; length];
     stream.read_exact(&mut request.body).await.ok()?;
     Some(request)

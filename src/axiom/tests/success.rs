@@ -7,7 +7,7 @@ async fn the_rows_arrive_as_they_were() {
     let server = Server::start(|_| Act::Ok).await;
     let batch = batch(&["{\"a\":1}", "", "nope", "{\"a\": \"ä\\u0027\"}"]);
     let span = batch.span;
-    let delivered = deliver(&axiom(&server), batch).await.unwrap();
+    let delivered = deliver(&axiom(&server), batch).await.expect("delivered");
     let [request] = &server.received()[..] else { panic!("one request") };
     assert_eq!(request.text(), "{\"a\":1}\n{\"a\": \"ä\\u0027\"}\n");
     assert_eq!(request.target, "/v1/ingest/SigninLogs?timestamp-field=TimeGenerated");
@@ -29,7 +29,7 @@ async fn the_rows_arrive_as_they_were() {
 #[tokio::test]
 async fn a_batch_without_rows_needs_no_request() {
     let server = Server::start(|_| Act::Close).await;
-    let delivered = deliver(&axiom(&server), batch(&["nope", ""])).await.unwrap();
+    let delivered = deliver(&axiom(&server), batch(&["nope", ""])).await.expect("delivered");
     assert_eq!((delivered.refused().len(), delivered.tally().requests), (1, 0));
     assert_eq!(server.received().len(), 0);
 }
@@ -42,7 +42,7 @@ async fn the_central_door_with_a_personal_token() {
     settings.token_kind = TokenKind::Personal { org_id: "acme-1".to_owned() };
     settings.provenance = false;
     let to = Destination { dataset: "a b/c".to_owned(), blob: Some("am-x/y".to_owned()) };
-    axiom_with(settings).deliver(&to, batch(&["{}"]), 1, far()).await.unwrap();
+    axiom_with(settings).deliver(&to, batch(&["{}"]), 1, far()).await.expect("delivered");
     let request = server.received().remove(0);
     assert_eq!(request.target, "/v1/datasets/a%20b%2Fc/ingest?timestamp-field=TimeGenerated");
     assert_eq!(request.header("x-axiom-org-id"), Some("acme-1"));
@@ -54,7 +54,7 @@ async fn large_batches_are_compressed_beside_the_runtime_and_warnings_come_back(
     let answer = r#"{"ingested":9000,"failed":0,"messages":[{"msg":"field dropped"}]}"#;
     let server = Server::start(move |_| Act::Answer(200, "", answer.to_owned())).await;
     let rows = numbered(9000);
-    let delivered = deliver(&axiom(&server), batch(&rows)).await.unwrap();
+    let delivered = deliver(&axiom(&server), batch(&rows)).await.expect("delivered");
     assert_eq!(taken(&server, |_| true), rows);
     assert_eq!(delivered.warning(), Some("field dropped"));
     assert!(delivered.tally().wire_bytes * 5 < delivered.tally().body_bytes, "{:?}", delivered.tally());
@@ -66,7 +66,7 @@ async fn clones_deliver_side_by_side_and_print_no_secret() {
     let axiom = axiom(&server);
     let each = (0..8).map(|n| {
         let (axiom, rows) = (axiom.clone(), numbered(100 + n));
-        async move { deliver(&axiom, batch(&rows)).await.unwrap().tally().rows }
+        async move { deliver(&axiom, batch(&rows)).await.expect("delivered").tally().rows }
     });
     let rows: u64 = futures::future::join_all(each).await.into_iter().sum();
     assert_eq!((rows, server.received().len()), (828, 8));

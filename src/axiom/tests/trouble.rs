@@ -27,7 +27,7 @@ async fn trouble_is_tried_again_and_unknown_outcomes_are_counted() {
         let name = format!("{act:?}");
         let server = server_after(times, act).await;
         let rows = numbered(3);
-        let delivered = deliver(&axiom(&server), batch(&rows)).await.unwrap();
+        let delivered = deliver(&axiom(&server), batch(&rows)).await.expect("delivered");
         let tally = *delivered.tally();
         assert_eq!((tally.rows, tally.requests), (3, times as u64 + 1), "{name}");
         assert_eq!((tally.repeats, tally.repeated_rows), (repeats, repeats * 3), "{name}");
@@ -41,8 +41,8 @@ async fn a_server_that_never_answers_is_a_repeat() {
     let server = server_after(1, Act::Silence).await;
     let timeouts = Timeouts { connect: Duration::from_secs(10), request: Duration::from_millis(300) };
     let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(4));
-    let axiom = Axiom::connect_with(settings(&server), timeouts, backoff).unwrap();
-    let delivered = deliver(&axiom, batch(&["{}"])).await.unwrap();
+    let axiom = Axiom::connect_with(settings(&server), timeouts, backoff).expect("a client");
+    let delivered = deliver(&axiom, batch(&["{}"])).await.expect("delivered");
     assert!(delivered.tally().repeats >= 1, "{:?}", delivered.tally());
 }
 
@@ -75,7 +75,7 @@ async fn nobody_listening_is_not_an_unknown_outcome() {
     let url = server.url.clone();
     drop(server);
     // The port is free once the listener is gone; connecting tells when.
-    while tokio::net::TcpStream::connect(url.socket_addrs(|| None).unwrap()[0]).await.is_ok() {}
+    while tokio::net::TcpStream::connect(url.socket_addrs(|| None).expect("an address")[0]).await.is_ok() {}
     let deadline = Instant::now() + Duration::from_millis(200);
     let undelivered = axiom.deliver(&destination(), batch(&["{}"]), 1, deadline).await.unwrap_err();
     assert!(matches!(undelivered, Undelivered::Later { cause: Cause::NoAnswer(_), .. }), "{undelivered:?}");
