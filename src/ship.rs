@@ -27,6 +27,10 @@ const LOOKS: u32 = 5;
 /// How long one batch is tried before the visit ends: the queue can wait, a held connection and a claim cost.
 const BATCH_TRIES: Duration = Duration::from_secs(60);
 
+/// How long what is under way may take once nobody waits any more. Platforms kill 10 s after they asked (Docker's default, the shortest): by then the
+/// claim must be given up.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// Everything that a visit needs. Cheap to clone.
 #[derive(Clone)]
 pub struct Flow {
@@ -55,7 +59,7 @@ pub struct Flow {
 pub struct Until {
     /// From here on nothing new is begun.
     pub deadline: Instant,
-    /// Cancelled when nobody waits any more: the visit ends at the next commit.
+    /// Cancelled when nobody waits any more: the visit ends when what is under way has its answer, and after a few seconds in any case.
     pub stop: CancellationToken,
 }
 
@@ -74,6 +78,9 @@ pub enum ShipError {
     /// Axiom did not take the rows.
     #[error(transparent)]
     Axiom(#[from] Undelivered),
+    /// Somebody asked for the end, and what was under way took too long.
+    #[error("wait for Axiom's answer after the end was asked for: what was under way is sent again by the next visit")]
+    Stopped,
 }
 
 /// Visits one blob: looks, claims, ships what is not delivered, commits in order, and deletes what is settled.
@@ -92,6 +99,9 @@ async fn looks(flow: &Flow, blob: &ExportBlob, until: &Until, visit: &mut Visit)
         return Ok(End::Halted);
     }
     for _ in 0..LOOKS {
+        if until.over() {
+            return Ok(End::MoreToDo);
+        }
         if let Some(wait) = flow.axiom.paused() {
             return Err(Undelivered::paused(wait).into());
         }
@@ -204,6 +214,7 @@ async fn deliver_all(
     let mut under_way = FuturesOrdered::new();
     under_way.push_back(send(first, visit));
     let (mut more, mut failed) = (true, None);
+    let mut overdue = std::pin::pin!(until.overdue());
     while more || !under_way.is_empty() {
         tokio::select! {
             biased;
@@ -219,6 +230,7 @@ async fn deliver_all(
                     commit(held, &mut failed).await?;
                 }
             }
+            () = &mut overdue => return Err(ShipError::Stopped),
             () = until.reached(), if more => {
                 batches.close();
                 more = false;
@@ -293,6 +305,11 @@ impl Until {
     #[must_use]
     pub fn over(&self) -> bool {
         self.stop.is_cancelled() || Instant::now() >= self.deadline
+    }
+
+    async fn overdue(&self) {
+        self.stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
     }
 
     async fn reached(&self) {

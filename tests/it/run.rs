@@ -53,6 +53,27 @@ async fn sigint_ends_run_in_good_order() {
 }
 
 #[tokio::test]
+async fn a_claim_is_given_up_even_if_axiom_never_answers() {
+    let world = eight_blobs().await;
+    let gate = Gate::shut();
+    world.axiom.faults().always(Some(Fault::HoldAfter(gate.clone())));
+    let run = world.spawn(&["run"]);
+    until("all uploads are held", || async { gate.waiting() == 4 }).await;
+    run.signal("TERM").await;
+    let ran = run.end().await;
+    assert_eq!(ran.code, Some(0), "{}", ran.output);
+    for minute in 0..8 {
+        let properties = world.properties(&blob_name(minute)).await.expect("nothing was committed");
+        assert_eq!(properties.metadata.get("axiom_claim"), None, "minute {minute}");
+    }
+    gate.open();
+    world.axiom.faults().clear();
+    world.run_once().await;
+    assert_eq!(world.distinct(), (0..160).collect::<Vec<_>>(), "nothing is lost");
+    assert_eq!(world.numbers().len(), 160 + 4 * 5, "the four batches without an answer came again, and nothing else");
+}
+
+#[tokio::test]
 async fn run_that_waits_for_the_next_sweep_ends_at_once() {
     let mut world = World::with_dataset().await;
     world.set("RUN_EVERY", "86400");
