@@ -67,20 +67,21 @@ pub(crate) fn print(text: &str) {
 /// The whole table, with a row for the sum.
 pub(super) fn table(state: &State) -> String {
     let mut text = format!(
-        "{:<32} {:>9} {:>9} {:>7} {:>9} {:>6} {:>7} {:>5}\n",
-        "table", "written", "arrived", "aside", "MB", "ratio", "lag", "blobs"
+        "{:<32} {:>9} {:>9} {:>7} {:>9} {:>6} {:>7} {:>8} {:>5}\n",
+        "table", "written", "arrived", "aside", "MB", "ratio", "lag", "longest", "blobs"
     );
     let total = ("all".to_owned(), sum(state));
     for (name, entry) in state.iter().chain([(&total.0, &total.1)]) {
         writeln!(
             text,
-            "{name:<32} {:>9} {:>9} {:>7} {:>9.1} {:>6} {:>5.1} s {:>5}",
+            "{name:<32} {:>9} {:>9} {:>7} {:>9.1} {:>6} {:>5.1} s {:>6.1} s {:>5}",
             entry.written.good.rows,
             entry.arrived.rows,
             entry.refused.len(),
             megabytes(entry.written.bytes),
             ratio(entry),
             entry.lag.as_secs_f64(),
+            entry.longest_lag.as_secs_f64(),
             entry.blobs_left
         )
         .expect("writing to a string does not fail");
@@ -102,7 +103,7 @@ fn line(elapsed: Duration, sum: &TableState) -> String {
     )
 }
 
-/// Numbers added up; the lag is the longest.
+/// Numbers added up; of lags the longest.
 fn sum(state: &State) -> TableState {
     let mut sum = TableState::default();
     for entry in state.values() {
@@ -114,6 +115,7 @@ fn sum(state: &State) -> TableState {
         sum.refused.extend_from_slice(&entry.refused);
         sum.blobs_left += entry.blobs_left;
         sum.lag = sum.lag.max(entry.lag);
+        sum.longest_lag = sum.longest_lag.max(entry.longest_lag);
     }
     sum
 }
@@ -142,11 +144,11 @@ mod tests {
         entry.arrived.rows = 9;
         entry.arrived.bytes = 1_000_000;
         entry.arrived.wire_bytes = 100_000;
-        entry.lag = Duration::from_millis(1500);
+        (entry.lag, entry.longest_lag) = (Duration::from_millis(1500), Duration::from_millis(2500));
         let state: State = [("A", entry.clone()), ("B", entry)].map(|(name, entry)| (name.to_owned(), entry)).into();
         let text = table(&state);
         assert_eq!(text.lines().count(), 4);
         let words: Vec<_> = text.lines().last().unwrap().split_whitespace().collect();
-        assert_eq!(words, ["all", "20", "18", "0", "4.0", "10.0", "1.5", "s", "0"]);
+        assert_eq!(words, ["all", "20", "18", "0", "4.0", "10.0", "1.5", "s", "2.5", "s", "0"]);
     }
 }

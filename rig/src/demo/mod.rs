@@ -27,6 +27,8 @@ const QUEUE: &str = "blob-created";
 const REFUSED: &str = "refused";
 /// Pause between two looks, and between two sweeps.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Looks at the lag in that pause.
+const SAMPLES: u32 = 20;
 /// The demo gives up when nothing at all has changed for so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -181,7 +183,10 @@ async fn follow(
         } else if progress.1.elapsed() > PATIENCE {
             bail!("nothing has moved for {} s", PATIENCE.as_secs());
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        for _ in 0..SAMPLES {
+            tokio::time::sleep(LOOK_EVERY / SAMPLES).await;
+            watch.sample(&writer.as_ref().map_or_else(|| written.clone(), Writer::snapshot));
+        }
     }
 }
 

@@ -84,6 +84,14 @@ impl Sink {
         dataset.strip_prefix(PREFIX).unwrap_or(dataset)
     }
 
+    /// Rows of a table that have arrived by now, where that costs nothing to ask.
+    pub(super) fn rows_now(&self, table: &str) -> Option<u64> {
+        match self {
+            Sink::StandIn(axiom) => Some(axiom.totals(table).content.rows),
+            Sink::Real(_) => None,
+        }
+    }
+
     pub(super) async fn arrived(&self, table: &str) -> anyhow::Result<Arrived> {
         match self {
             Sink::StandIn(axiom) => {

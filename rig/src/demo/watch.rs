@@ -19,8 +19,10 @@ pub(super) struct TableState {
     /// The rows that were set aside, byte for byte.
     pub(super) refused: Vec<Vec<u8>>,
     pub(super) blobs_left: u64,
-    /// Age of the oldest row that has not arrived.
+    /// The longest that rows were under way, or are, since the look before.
     pub(super) lag: Duration,
+    /// The same since the start.
+    pub(super) longest_lag: Duration,
 }
 
 impl TableState {
@@ -57,11 +59,13 @@ pub(super) struct Watch {
     /// Rows set aside, by the record that holds them.
     seen: BTreeMap<String, Vec<(String, Vec<u8>)>>,
     lag: Lag,
+    /// The longest lag since the look before and since the start, by table.
+    longest: BTreeMap<String, (Duration, Duration)>,
 }
 
 impl Watch {
     pub(super) fn new(sink: Sink, export: Blobs, refused: RefusedRows) -> Self {
-        Watch { sink, export, refused, seen: BTreeMap::new(), lag: Lag::default() }
+        Watch { sink, export, refused, seen: BTreeMap::new(), lag: Lag::default(), longest: BTreeMap::new() }
     }
 
     pub(super) async fn look(&mut self, written: &Written, tables: &[String]) -> anyhow::Result<State> {
@@ -80,10 +84,29 @@ impl Watch {
                 let blobs = self.export.list(&name, "").try_fold(0, async |count, _| Ok(count + 1));
                 entry.blobs_left = blobs.await?;
             }
-            entry.lag = self.lag.look(table, entry.written.good.rows, entry.arrived.rows, now);
+            self.note_lag(table, entry.written.good.rows, entry.arrived.rows, now);
+            let (lag, longest) = self.longest.entry(table.clone()).or_default();
+            (entry.lag, entry.longest_lag) = (std::mem::take(lag), *longest);
             state.insert(table.clone(), entry);
         }
         Ok(state)
+    }
+
+    /// Looks at the lag alone, which is shorter than the time between two looks.
+    pub(super) fn sample(&mut self, written: &Written) {
+        let now = Instant::now();
+        for (table, written) in &written.tables {
+            if let Some(arrived) = self.sink.rows_now(table) {
+                self.note_lag(table, written.good.rows, arrived, now);
+            }
+        }
+    }
+
+    fn note_lag(&mut self, table: &str, written: u64, arrived: u64, now: Instant) {
+        let age = self.lag.look(table, written, arrived, now);
+        let lag = self.lag.take_done().into_iter().fold(age, Duration::max);
+        let (recent, longest) = self.longest.entry(table.to_owned()).or_default();
+        (*recent, *longest) = (lag.max(*recent), lag.max(*longest));
     }
 
     /// Reads the records that were not there before. A record is written once; a repeated batch writes the same again.
