@@ -1,5 +1,6 @@
 //! The shipped program, built and laid out as Azure Functions gets it: `host.json`, the function folders, the binary.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -7,8 +8,28 @@ use anyhow::{Context as _, bail};
 use serde_json::Value;
 use tokio::process::Command;
 
+use crate::azurite::Account;
 use crate::host::stage;
 use crate::npm::workspace;
+
+/// The work queue in whatever is run here.
+pub const QUEUE: &str = "blob-created";
+/// The container of refused rows in whatever is run here.
+pub const REFUSED: &str = "refused";
+
+/// The program's settings for an account; `more` adds to them and wins. The sweep is left to be fired by hand.
+pub fn settings(account: &Account, more: impl IntoIterator<Item = (String, String)>) -> Vec<(String, String)> {
+    let connection = account.connection_string();
+    let own = [
+        ("EXPORT_STORAGE", connection.as_str()),
+        ("AzureWebJobsStorage", &connection),
+        ("WORK_QUEUE", QUEUE),
+        ("REFUSED_CONTAINER", REFUSED),
+        ("SWEEP_SCHEDULE", "0 0 0 1 1 *"),
+    ];
+    let own = own.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    own.chain(more).collect::<BTreeMap<_, _>>().into_iter().collect()
+}
 
 /// Builds `sentinel-axiom` in the profile that the caller itself was built in, and gives the binary's path.
 ///

@@ -75,6 +75,11 @@ impl Axiom {
         self.edge.url()
     }
 
+    /// The program's settings that lead here.
+    pub fn settings(&self) -> [(String, String); 2] {
+        [("AXIOM_URL".to_owned(), self.url()), ("AXIOM_TOKEN".to_owned(), self.token().to_owned())]
+    }
+
     /// An API token that may do everything.
     pub fn token(&self) -> &str {
         &self.token

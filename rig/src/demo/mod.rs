@@ -14,7 +14,7 @@ use sentinel_axiom::refused::RefusedRows;
 use tokio_util::sync::CancellationToken;
 
 use crate::azurite::{Account, Azurite, IDENTITY};
-use crate::handler::{self, AppRoot};
+use crate::handler::{self, AppRoot, QUEUE, REFUSED};
 use crate::host::{Host, HostOptions, Stats};
 use crate::rows::table_names;
 use crate::writer::{self, Defects, Writer, Written};
@@ -23,8 +23,6 @@ use display::{Display, table};
 use sink::Sink;
 use watch::{State, TableState, Watch};
 
-const QUEUE: &str = "blob-created";
-const REFUSED: &str = "refused";
 /// Pause between two looks, and between two sweeps.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Looks at the lag in that pause.
@@ -108,17 +106,10 @@ pub async fn run(options: &Options, environment: Vec<(String, String)>) -> anyho
 
 /// The program's settings: everything as deployed, but for the short times.
 fn settings(account: &Account, sink: &Sink) -> Vec<(String, String)> {
-    let connection = account.connection_string();
-    let own = [
-        ("EXPORT_STORAGE", connection.as_str()),
-        ("AzureWebJobsStorage", &connection),
-        ("WORK_QUEUE", QUEUE),
-        ("REFUSED_CONTAINER", REFUSED),
-        ("SETTLE_AFTER", "3"),
-        // Beside the sweeps that are fired by hand.
-        ("SWEEP_SCHEDULE", "0 * * * * *"),
-    ];
-    own.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).chain(sink.settings()).collect()
+    // The timer goes beside the sweeps that are fired by hand.
+    let own = [("SETTLE_AFTER", "3"), ("SWEEP_SCHEDULE", "0 * * * * *")];
+    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    handler::settings(account, own.into_iter().chain(sink.settings()))
 }
 
 fn writing(options: &Options, account: &Account, tables: &[String]) -> writer::Options {

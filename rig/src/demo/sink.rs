@@ -68,10 +68,7 @@ impl Sink {
     /// The handler's settings for this sink.
     pub(super) fn settings(&self) -> Vec<(String, String)> {
         match self {
-            Sink::StandIn(axiom) => {
-                let pairs = [("AXIOM_URL", axiom.url()), ("AXIOM_TOKEN", axiom.token().to_owned())];
-                pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
-            }
+            Sink::StandIn(axiom) => axiom.settings().into(),
             Sink::Real(real) => {
                 let prefix = ("AXIOM_DATASET_PREFIX".to_owned(), PREFIX.to_owned());
                 real.settings.iter().cloned().chain([prefix]).collect()

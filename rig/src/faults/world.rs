@@ -17,14 +17,12 @@ use super::account::{Aside, Found, Written, rows};
 use super::scenario::Scenario;
 use crate::axiom::{self, Axiom, PoisonEffect};
 use crate::azurite::{Account, IDENTITY};
-use crate::handler::AppRoot;
+use crate::handler::{self, AppRoot, QUEUE, REFUSED};
 use crate::host::{Host, HostOptions, Stats};
 use crate::proxy::Proxy;
 use crate::rows::{RowSource, table_names};
 use crate::writer::{self, Kind, RestStorage, Writer, blob_name, container};
 
-const QUEUE: &str = "blob-created";
-const REFUSED: &str = "refused";
 /// Simulated time of the first row.
 const START: OffsetDateTime = datetime!(2026-11-24 10:00 UTC);
 /// Rows with these bytes are refused by Axiom where a scenario says so: one in sixteen.
@@ -302,24 +300,14 @@ impl<'a> World<'a> {
 }
 
 fn settings(scenario: &Scenario, account: &Account, axiom: &Axiom) -> Vec<(String, String)> {
-    let connection = account.connection_string();
-    [
-        ("AXIOM_TOKEN", axiom.token()),
-        ("AXIOM_URL", &axiom.url()),
-        ("EXPORT_STORAGE", &connection),
-        ("AzureWebJobsStorage", &connection),
-        ("WORK_QUEUE", QUEUE),
-        ("REFUSED_CONTAINER", REFUSED),
-        // The sweep is fired by hand.
-        ("SWEEP_SCHEDULE", "0 0 0 1 1 *"),
+    let own = [
         // With one second, ages in whole seconds could make two appends of one moment look like a quiet time.
-        ("SETTLE_AFTER", "2"),
-        ("CLAIM_FOR", &scenario.claim_for.to_string()),
-        ("BATCH_ROWS", &scenario.batch_rows.to_string()),
-        ("UPLOADS", &scenario.uploads.to_string()),
-        ("VISITS", &scenario.visits.to_string()),
-        ("LOG_LEVEL", "debug"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into()
+        ("SETTLE_AFTER", "2".to_owned()),
+        ("CLAIM_FOR", scenario.claim_for.to_string()),
+        ("BATCH_ROWS", scenario.batch_rows.to_string()),
+        ("UPLOADS", scenario.uploads.to_string()),
+        ("VISITS", scenario.visits.to_string()),
+        ("LOG_LEVEL", "debug".to_owned()),
+    ];
+    handler::settings(account, axiom.settings().into_iter().chain(own.map(|(name, value)| (name.to_owned(), value))))
 }

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::{read_zip, write_folder};
 use crate::axiom::{Axiom, Options};
 use crate::azurite::Account;
+use crate::handler::{QUEUE, settings};
 use crate::host::{Host, HostOptions};
 use crate::writer::{Kind, RestStorage};
 
@@ -16,7 +17,6 @@ const CONTAINER: &str = "am-signinlogs";
 const BLOB: &str = "WorkspaceResourceId=/subscriptions/00000000-0000-0000-0000-000000000001/resourcegroups/rg/providers/\
                     microsoft.operationalinsights/workspaces/ws/y=2026/m=01/d=02/h=03/m=05/PT05M.json";
 const ROW: &str = r#"{"TimeGenerated":"2026-01-02T03:05:00.0000000Z","Type":"SigninLogs","ResultType":"0"}"#;
-const QUEUE: &str = "blob-created";
 
 /// How long the row may take from its blob to Axiom.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,7 +33,7 @@ pub async fn deliver_a_row(zip: &Path, account: &Account) -> Result<()> {
     let storage = RestStorage::new(&account.access())?;
     storage.ensure_queue(QUEUE).await?;
     storage.put_blob(CONTAINER, BLOB, format!("{ROW}\n").as_bytes(), Kind::Block).await?;
-    let options = HostOptions::new(&folder.0, settings(account, &axiom));
+    let options = HostOptions::new(&folder.0, settings(account, axiom.settings()));
     let host = Host::start(options).await.context("start the package")?;
     let arrived = arrives(&host, &axiom).await;
     let output = host.output();
@@ -42,20 +42,6 @@ pub async fn deliver_a_row(zip: &Path, account: &Account) -> Result<()> {
     arrived.with_context(said)?;
     ensure!(stats.violations.is_empty(), "the package breaks rules of the host: {:?}", stats.violations);
     Ok(())
-}
-
-fn settings(account: &Account, axiom: &Axiom) -> Vec<(String, String)> {
-    [
-        ("EXPORT_STORAGE", account.connection_string()),
-        ("AzureWebJobsStorage", account.connection_string()),
-        ("AXIOM_TOKEN", axiom.token().to_owned()),
-        ("AXIOM_URL", axiom.url()),
-        ("WORK_QUEUE", QUEUE.to_owned()),
-        // The sweep is fired by hand.
-        ("SWEEP_SCHEDULE", "0 0 0 1 1 *".to_owned()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
 }
 
 /// One sweep, and the row is there.

@@ -15,14 +15,13 @@ use sentinel_axiom::azure::{Blobs, connect_blobs};
 use crate::axiom::{self, Axiom, Inspect};
 use crate::azurite::{Account, Azurite, IDENTITY};
 use crate::demo::print;
-use crate::handler::{self, AppRoot};
+use crate::handler::{self, AppRoot, QUEUE};
 use crate::host::{Host, HostOptions};
 use crate::lag::Lag;
 use crate::rows::table_names;
 use crate::writer::{self, Defects, Writer, Written};
 use samples::{Sample, judge, memory_of, percentile};
 
-const QUEUE: &str = "blob-created";
 /// Pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Pause between two printed lines.
@@ -101,19 +100,8 @@ fn writing(options: &Options, account: &Account) -> writer::Options {
 /// As deployed, but for the times that are scaled down, and for the heap: the shipped binary is linked to musl and has one, while the glibc of a build
 /// for tests has one for each thread. Those grow apart (to three times the size in ten minutes), which would hide a leak.
 fn settings(account: &Account, axiom: &Axiom) -> Vec<(String, String)> {
-    let connection = account.connection_string();
-    [
-        ("AXIOM_TOKEN", axiom.token()),
-        ("AXIOM_URL", &axiom.url()),
-        ("EXPORT_STORAGE", &connection),
-        ("AzureWebJobsStorage", &connection),
-        ("WORK_QUEUE", QUEUE),
-        ("SETTLE_AFTER", "10"),
-        // The sweep is fired by hand.
-        ("SWEEP_SCHEDULE", "0 0 0 1 1 *"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into()
+    let own = [("SETTLE_AFTER".to_owned(), "10".to_owned())];
+    handler::settings(account, axiom.settings().into_iter().chain(own))
 }
 
 async fn sweep(host: &Host) -> Infallible {
