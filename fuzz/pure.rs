@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "the rest of the program is not here to use it")]
 
+#[path = "../src/json.rs"]
+pub mod json;
 #[path = "../src/lines.rs"]
 pub mod lines;
 #[path = "../src/wake/mod.rs"]

@@ -5,10 +5,11 @@ use std::sync::Mutex;
 
 use crate::axiom::{Axiom, ConnectError};
 use crate::azure::{self, Queue, StorageError};
+use crate::body::Room;
 use crate::halted::Halted;
 use crate::refused::RefusedRows;
 use crate::settings::{AfterDelivery, Platform, Settings};
-use crate::ship::Flow;
+use crate::ship::{Flow, ROOM};
 use crate::source::plan::Policy;
 use crate::source::sweep::{self, Found};
 
@@ -53,6 +54,7 @@ impl App {
                 delete: settings.after_delivery == AfterDelivery::Delete,
             },
             limits: settings.batch,
+            room: Room::new(ROOM, settings.batch.bytes),
             uploads: settings.uploads,
             level: settings.zstd_level,
             halted: Halted::default(),

@@ -1,5 +1,6 @@
 //! From lines to batches: bodies within Axiom's limits, cut by bytes and rows alone, so that a repeat from the same offset cuts the same. Pure.
 
+use crate::body::Body;
 use crate::lines::{self, Line};
 
 /// Limits of one batch.
@@ -50,7 +51,7 @@ pub struct Batch {
     /// What this batch covers in the source, without a gap to the batch before.
     pub span: Span,
     /// The rows, each followed by `\n`, exactly as they came.
-    pub body: Vec<u8>,
+    pub body: Body,
     /// Where each row ends, in order.
     pub rows: Vec<Row>,
     /// What was found to be no row.
@@ -90,13 +91,21 @@ impl Batcher {
         Self { limits, batch: empty(offset), refused_bytes: 0 }
     }
 
+    /// Whether the batch that is being collected should be given a body: it grows in memory beside the room so far.
+    #[must_use]
+    pub fn wants_body(&self) -> bool {
+        !self.batch.body.is_housed()
+    }
+
+    /// Goes on in `body`, which is empty. What was collected moves over.
+    pub fn move_to(&mut self, mut body: Body) {
+        body.extend_from_slice(&self.batch.body);
+        self.batch.body = body;
+    }
+
     /// Adds a line; gives the batch before it when the line no longer fits.
     pub fn push(&mut self, line: Line<'_>) -> Option<Batch> {
         let full = self.is_full_for(line).then(|| self.cut()).flatten();
-        if full.is_some() {
-            // The next one will be as large, most likely: growing to it step by step would hold twice its memory for a moment.
-            self.batch.body.reserve_exact(self.limits.bytes);
-        }
         self.batch.span.end = line.end;
         if line.piece {
             let reason = format!("piece of a line of more than {} bytes", lines::LONGEST_LINE);
@@ -137,7 +146,7 @@ impl Batcher {
 }
 
 fn empty(offset: u64) -> Batch {
-    Batch { span: Span { start: offset, end: offset }, body: Vec::new(), rows: Vec::new(), refused: Vec::new() }
+    Batch { span: Span { start: offset, end: offset }, body: Body::default(), rows: Vec::new(), refused: Vec::new() }
 }
 
 #[cfg(test)]
@@ -208,6 +217,6 @@ mod tests {
     }
 
     fn bodies(batches: &[Batch]) -> Vec<u8> {
-        batches.iter().flat_map(|batch| batch.body.clone()).collect()
+        batches.iter().flat_map(|batch| batch.body.to_vec()).collect()
     }
 }

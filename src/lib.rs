@@ -18,6 +18,8 @@ pub mod ship;
 pub mod source;
 
 pub mod batch;
+pub mod body;
+pub mod json;
 pub mod lines;
 
 pub mod axiom;

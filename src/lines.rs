@@ -8,6 +8,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::json;
+
 /// An unfinished line is kept in memory only up to this many bytes; a longer one comes out in pieces (all of them too large to send).
 /// This is what keeps memory flat whatever a blob holds.
 pub const LONGEST_LINE: usize = 16 * 1024 * 1024;
@@ -16,7 +18,7 @@ pub const LONGEST_LINE: usize = 16 * 1024 * 1024;
 pub const FIELD_BYTES: usize = 1_000_000;
 
 /// Axiom's documented limit for nesting ("Limits"): deeper values become null, so such a row is set aside instead.
-pub const DEEPEST: usize = 100;
+pub const DEEPEST: u32 = 100;
 
 /// One line of the source, without its line end.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -152,16 +154,8 @@ pub fn check_row(line: &[u8], row_bytes: usize) -> Result<(), BadRow> {
     if line.len() > row_bytes {
         return Err(BadRow::TooLarge(row_bytes));
     }
-    // RawValue is the strict validator: it walks the grammar without recursion and checks UTF-8 (IgnoredAny would not).
-    if let Err(error) = serde_json::from_slice::<&RawValue>(line) {
-        return Err(if std::str::from_utf8(line).is_err() { BadRow::NotUtf8 } else { BadRow::NotJson(error.column()) });
-    }
-    if line.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return Err(BadRow::NotAnObject);
-    }
-    // Few rows have a hundred brackets: the exact count is made only for those.
-    if memchr::memchr2_iter(b'{', b'[', line).nth(DEEPEST).is_some() && depth(line) > DEEPEST {
-        return Err(BadRow::TooDeep);
+    if !json::is_object(line, DEEPEST) {
+        check_strictly(line)?;
     }
     if line.len() > FIELD_BYTES && has_large_field(line) {
         return Err(BadRow::FieldTooLarge);
@@ -169,9 +163,21 @@ pub fn check_row(line: &[u8], row_bytes: usize) -> Result<(), BadRow> {
     Ok(())
 }
 
+/// The verdict on what [`json::is_object`] does not take.
+fn check_strictly(line: &[u8]) -> Result<(), BadRow> {
+    // RawValue walks the grammar without recursion and checks UTF-8 (IgnoredAny would not).
+    if let Err(error) = serde_json::from_slice::<&RawValue>(line) {
+        return Err(if std::str::from_utf8(line).is_err() { BadRow::NotUtf8 } else { BadRow::NotJson(error.column()) });
+    }
+    if line.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(BadRow::NotAnObject);
+    }
+    if depth(line) > DEEPEST { Err(BadRow::TooDeep) } else { Ok(()) }
+}
+
 /// How deep valid JSON nests; brackets inside strings do not count.
-fn depth(json: &[u8]) -> usize {
-    let (mut deepest, mut level, mut in_string, mut escaped) = (0, 0_usize, false, false);
+fn depth(json: &[u8]) -> u32 {
+    let (mut deepest, mut level, mut in_string, mut escaped) = (0, 0_u32, false, false);
     for byte in json {
         match byte {
             _ if escaped => escaped = false,

@@ -94,3 +94,7 @@ fn failed(doing: &str, error: &(dyn std::error::Error + 'static)) -> ExitCode {
     tracing::error!(error = chain(error), "{doing} failed");
     ExitCode::FAILURE
 }
+
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::axiom::{Axiom, Delivered, Destination, Undelivered};
 use crate::azure::{Blobs, StorageError, Version};
 use crate::batch::{Batch, Refused, Row, Span};
+use crate::body::Body;
 use crate::lines;
 use crate::retry::Backoff;
 
@@ -213,7 +214,8 @@ impl RefusedRows {
         let Some(first) = send.first() else { return Ok(Replayed { delivered: 0, remain: remain.len() as u64 }) };
         let destination = Destination { dataset: first.dataset.clone(), blob: Some(first.blob.clone()) };
         let deadline = Instant::now() + REPLAY_TRIES;
-        let (delivered, undelivered) = match axiom.deliver(&destination, batch(&send), REPLAY_LEVEL, deadline).await {
+        let packed = axiom.pack(batch(&send), REPLAY_LEVEL).await;
+        let (delivered, undelivered) = match axiom.deliver(&destination, packed, deadline).await {
             Ok(delivered) => (delivered, None),
             Err(mut undelivered) => match undelivered.take_part() {
                 Some(delivered) => (delivered, Some(undelivered)),
@@ -258,7 +260,8 @@ pub enum ReplayError {
 }
 
 fn batch(records: &[Record]) -> Batch {
-    let mut batch = Batch { span: Span { start: 0, end: 0 }, body: Vec::new(), rows: Vec::new(), refused: Vec::new() };
+    let mut batch =
+        Batch { span: Span { start: 0, end: 0 }, body: Body::default(), rows: Vec::new(), refused: Vec::new() };
     for record in records {
         batch.body.extend_from_slice(&record.bytes());
         batch.body.push(b'\n');

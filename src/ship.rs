@@ -8,15 +8,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::axiom::{Axiom, Destination, Undelivered};
+use crate::axiom::{Axiom, Destination, Packed, Undelivered};
 use crate::azure::{Blobs, Properties, ReadError, StorageError};
 use crate::batch::{Batch, BatchLimits, Span};
+use crate::body::Room;
 use crate::halted::Halted;
 use crate::refused::{Kept, Origin, RefusedRows};
 use crate::report::{End, Visit};
 use crate::settings::ZstdLevel;
 use crate::settle::{self, Held, SettleError};
-use crate::source::cut::Batches;
+use crate::source::cut::{Batches, Cut};
 use crate::source::marks::Marks;
 use crate::source::plan::{self, Leave, Plan, Policy, View};
 use crate::wake::ExportBlob;
@@ -31,6 +32,9 @@ const BATCH_TRIES: Duration = Duration::from_secs(60);
 /// claim must be given up.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Batches in [`Flow::room`]: enough to read into some while others are compressed. They never wait for Axiom, so a few suffice.
+pub const ROOM: usize = 6;
+
 /// Everything that a visit needs. Cheap to clone.
 #[derive(Clone)]
 pub struct Flow {
@@ -44,6 +48,8 @@ pub struct Flow {
     pub policy: Policy,
     /// Limits of a batch.
     pub limits: BatchLimits,
+    /// Memory for rows as they came, over all visits.
+    pub room: Room,
     /// POSTs in flight for a visit.
     pub uploads: usize,
     /// Compression.
@@ -147,7 +153,14 @@ async fn ship(
         let (blobs, blob) = (flow.export.clone(), blob.clone());
         move |span: Span| blobs.read(blob.container(), blob.name(), span.start, span.end, created)
     };
-    let mut batches = Batches::open(marks.gaps(length), read, settled, flow.limits);
+    let level = flow.level.for_backlog(length - from);
+    let axiom = flow.axiom.clone();
+    let pack = move |batch: Batch| {
+        let axiom = axiom.clone();
+        async move { axiom.pack(batch, level).await }
+    };
+    let cut = Cut { limits: flow.limits, room: flow.room.clone(), pack, settled };
+    let mut batches = Batches::open(marks.gaps(length), read, cut);
     // The first batch is cut before anything is written: a visit that finds only an unfinished line must leave no trace, since our own
     // writes renew the time by which a blob counts as settled.
     let Some(first) = batches.next().await else { return Ok(Some(End::Left(Leave::Unfinished))) };
@@ -157,8 +170,7 @@ async fn ship(
     else {
         return Ok(None);
     };
-    let level = flow.level.for_backlog(length - from);
-    let route = Route { blob: blob.clone(), created, level, dataset: flow.axiom.dataset_for(None, blob.table()) };
+    let route = Route { blob: blob.clone(), created, dataset: flow.axiom.dataset_for(None, blob.table()) };
     match deliver_all(flow, route, until, visit, &mut held, batches, first).await {
         Ok(()) => {}
         Err(ShipError::Settle(error)) => return Err(error.into()),
@@ -182,15 +194,14 @@ async fn ship(
 struct Route {
     blob: ExportBlob,
     created: OffsetDateTime,
-    level: i32,
     dataset: String,
 }
 
 impl Route {
     /// The rows' own `Type` gives the table's case; a batch that names none goes where the one before it went.
-    fn follow(&mut self, batch: &Batch, axiom: &Axiom) {
-        if let Some(table) = batch.table() {
-            self.dataset = axiom.dataset_for(Some(&table), self.blob.table());
+    fn follow(&mut self, packed: &Packed, axiom: &Axiom) {
+        if let Some(table) = packed.table() {
+            self.dataset = axiom.dataset_for(Some(table), self.blob.table());
         }
     }
 }
@@ -203,13 +214,13 @@ async fn deliver_all(
     until: &Until,
     visit: &mut Visit,
     held: &mut Held<'_>,
-    mut batches: Batches,
-    first: Batch,
+    mut batches: Batches<Packed>,
+    first: Packed,
 ) -> Result<(), ShipError> {
-    let mut send = |batch: Batch, visit: &mut Visit| {
-        route.follow(&batch, &flow.axiom);
+    let mut send = |packed: Packed, visit: &mut Visit| {
+        route.follow(&packed, &flow.axiom);
         visit.dataset(&route.dataset);
-        deliver(flow.clone(), route.clone(), batch)
+        deliver(flow.clone(), route.clone(), packed)
     };
     let mut under_way = FuturesOrdered::new();
     under_way.push_back(send(first, visit));
@@ -268,12 +279,12 @@ async fn commit(held: &mut Held<'_>, failed: &mut Option<ShipError>) -> Result<(
 type Sent = (Option<Kept>, Option<ShipError>);
 
 /// One batch on its way, in a task of its own so that several are under way at once; aborted when the claim is lost.
-async fn deliver(flow: Flow, route: Route, batch: Batch) -> Sent {
+async fn deliver(flow: Flow, route: Route, packed: Packed) -> Sent {
     let task = tokio::spawn(async move {
-        let Route { blob, created, level, dataset } = route;
+        let Route { blob, created, dataset } = route;
         let destination = Destination { dataset: dataset.clone(), blob: Some(blob.to_string()) };
         let deadline = Instant::now() + BATCH_TRIES;
-        let (delivered, error) = match flow.axiom.deliver(&destination, batch, level, deadline).await {
+        let (delivered, error) = match flow.axiom.deliver(&destination, packed, deadline).await {
             Ok(delivered) => (Some(delivered), None),
             Err(mut undelivered) => (undelivered.take_part(), Some(undelivered.into())),
         };

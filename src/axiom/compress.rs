@@ -12,6 +12,8 @@ use tokio::task;
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::CParameter;
 
+use crate::body::Body;
+
 /// Bodies below this many bytes are compressed where they are: handing them to another thread costs more than the work.
 const INLINE: usize = 64 * 1024;
 
@@ -26,7 +28,7 @@ pub(super) struct Zstd {
 
 impl Zstd {
     /// Compresses the `parts` of a body, each into a frame of its own, and drops the body: from here on only the compressed bytes stay in memory.
-    pub(super) async fn compress(&self, body: Vec<u8>, parts: Vec<Range<usize>>, level: i32) -> io::Result<Vec<Bytes>> {
+    pub(super) async fn compress(&self, body: Body, parts: Vec<Range<usize>>, level: i32) -> io::Result<Vec<Bytes>> {
         if body.len() < INLINE {
             return self.compress_now(&body, parts, level);
         }
@@ -83,7 +85,7 @@ mod tests {
         for (size, level) in [(0, 1), (1, 1), (5_000, 3), (200_000, 1), (3_000_000, 1), (300_000, 9), (100, 19)] {
             let body: Vec<u8> = (0..size).map(|_| random.u8(b'a'..=b'p')).collect();
             let cut = random.usize(0..=size);
-            let frames = zstd.compress(body.clone(), vec![0..cut, cut..size], level).await.unwrap();
+            let frames = zstd.compress(body.clone().into(), vec![0..cut, cut..size], level).await.unwrap();
             assert_eq!(frames.len(), 2);
             let sizes = [cut, size - cut];
             let mut back = Vec::new();
@@ -100,8 +102,11 @@ mod tests {
     #[tokio::test]
     async fn expanding_is_bounded() {
         let zstd = Zstd::default();
-        let frame =
-            zstd.compress(vec![0; 1_000_000], std::iter::once(0..1_000_000).collect(), 1).await.unwrap().remove(0);
+        let frame = zstd
+            .compress(vec![0; 1_000_000].into(), std::iter::once(0..1_000_000).collect(), 1)
+            .await
+            .unwrap()
+            .remove(0);
         assert!(frame.len() < 1000);
         assert!(Zstd::expand(frame, 999_999).await.is_err());
     }

@@ -1,18 +1,16 @@
 //! The delivery of one batch: the answer table of `answer`, acted on.
 
 use std::io;
-use std::ops::Range;
-
-use bytes::Bytes;
 
 use super::answer::{Answer, Setback};
 use super::compress::Zstd;
 use super::labels::event_labels;
 use super::outcome::{Cause, Delivered, Stop, Tally, Undelivered};
-use super::piece::{Piece, bytes_of, cut, halves};
+use super::packed::{Packed, pack};
+use super::piece::{Piece, bytes_of, halves};
 use super::tries::Tries;
 use super::{Destination, Inner, advice};
-use crate::batch::{Batch, Refused, Row, Span};
+use crate::batch::{Refused, Row, Span};
 use crate::settings::AxiomSettings;
 
 /// Times that rows are sent again after a success that cannot be read. More would mostly make duplicates: the status says that they are in.
@@ -28,9 +26,11 @@ const SMALLEST_BODY: usize = 256 * 1024;
 pub(super) struct Delivery<'a> {
     axiom: &'a Inner,
     to: &'a Destination,
-    level: i32,
     tries: Tries<'a>,
+    level: i32,
+    span: Span,
     rows: Vec<Row>,
+    pieces: io::Result<Vec<Piece>>,
     /// Rows from the first one on that are in Axiom or handed over as refused.
     settled: usize,
     tally: Tally,
@@ -43,16 +43,19 @@ pub(super) struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
-    pub(super) fn new(axiom: &'a Inner, to: &'a Destination, level: i32, tries: Tries<'a>) -> Self {
+    pub(super) fn new(axiom: &'a Inner, to: &'a Destination, packed: Packed, tries: Tries<'a>) -> Self {
+        let Packed { span, rows, refused, body_bytes, level, pieces, .. } = packed;
         Self {
             axiom,
             to,
-            level,
             tries,
-            rows: Vec::new(),
+            level,
+            span,
+            rows,
+            pieces,
             settled: 0,
-            tally: Tally::default(),
-            refused: Vec::new(),
+            tally: Tally { body_bytes, ..Tally::default() },
+            refused,
             warning: None,
             outcome_unknown: false,
             unreadable: 0,
@@ -60,27 +63,24 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    pub(super) async fn run(mut self, batch: Batch) -> Result<Delivered, Undelivered> {
-        let Batch { span, body, rows, refused } = batch;
-        (self.rows, self.refused, self.tally.body_bytes) = (rows, refused, body.len() as u64);
-        match self.send_all(body).await {
-            Ok(()) => Ok(Delivered::new(span, self.tally, self.refused, self.warning)),
-            Err(stop) => Err(stop.with(self.tally, self.part(span))),
+    pub(super) async fn run(mut self) -> Result<Delivered, Undelivered> {
+        match self.send_all().await {
+            Ok(()) => Ok(Delivered::new(self.span, self.tally, self.refused, self.warning)),
+            Err(stop) => Err(stop.with(self.tally, self.part())),
         }
     }
 
     /// What is settled of a batch that was not finished. Pieces go in order, so it is the start of it, with the refused lines in between.
-    fn part(self, span: Span) -> Option<Delivered> {
+    fn part(self) -> Option<Delivered> {
         let end = self.rows.get(self.settled).filter(|_| self.settled > 0)?.source;
         let body_bytes = bytes_of(&self.rows, &(0..self.settled)).len() as u64;
         let refused = self.refused.into_iter().filter(|refused| refused.source < end).collect();
-        Some(Delivered::new(Span { end, ..span }, Tally { body_bytes, ..self.tally }, refused, self.warning))
+        Some(Delivered::new(Span { end, ..self.span }, Tally { body_bytes, ..self.tally }, refused, self.warning))
     }
 
     /// Sends what is on the stack of pieces until nothing is left; a piece comes off it only when each of its rows is in Axiom or set aside.
-    async fn send_all(&mut self, body: Vec<u8>) -> Result<(), Stop> {
-        let parts = cut(&self.rows, self.axiom.largest_body());
-        let mut pieces = self.pack(body, 0, parts).await?;
+    async fn send_all(&mut self) -> Result<(), Stop> {
+        let mut pieces = std::mem::replace(&mut self.pieces, Ok(Vec::new()))?;
         while let Some(piece) = pieces.pop() {
             self.tries.ready().await?;
             match self.send(&piece).await {
@@ -136,7 +136,8 @@ impl<'a> Delivery<'a> {
         if piece.rows.len() > 1 {
             let at = bytes_of(&self.rows, &piece.rows);
             let body = Zstd::expand(piece.wire, at.len()).await?;
-            return Ok(self.pack(body, at.start, halves(&piece.rows)).await?);
+            let parts = halves(&piece.rows);
+            return Ok(pack(&self.axiom.zstd, &self.rows, body.into(), at.start, parts, self.level).await?);
         }
         if self.axiom.storm.refused(&self.to.dataset) && self.tally.rows == 0 {
             return Err(Stop::Configuration(advice::every_row_refused(&self.to.dataset, reason)));
@@ -221,15 +222,5 @@ impl<'a> Delivery<'a> {
         self.settled = settled;
         (self.outcome_unknown, self.unreadable, self.missing) = (false, 0, 0);
         self.tries.progress();
-    }
-
-    /// Compresses parts of a body that starts at `base` of the batch's, and gives them as a stack: the first on top.
-    async fn pack(&self, body: Vec<u8>, base: usize, parts: Vec<Range<usize>>) -> io::Result<Vec<Piece>> {
-        let within = parts.iter().map(|part| {
-            let bytes = bytes_of(&self.rows, part);
-            bytes.start - base..bytes.end - base
-        });
-        let frames: Vec<Bytes> = self.axiom.zstd.compress(body, within.collect(), self.level).await?;
-        Ok(parts.into_iter().zip(frames).map(|(rows, wire)| Piece { rows, wire }).rev().collect())
     }
 }

@@ -1,6 +1,6 @@
 //! Delivery to Axiom: a batch goes in, and either the proof that all of it is there comes out, or the reason why not.
 //!
-//! `answer` (what an answer means), `dataset`, `labels` and the cutting in `piece` are pure; `http` sends; `delivery` acts on the answers, `tries` waits.
+//! `answer` (what an answer means), `dataset`, `labels` and the cutting in `piece` are pure; `packed` compresses; `http` sends; `delivery` acts on the answers, `tries` waits.
 
 mod advice;
 pub mod answer;
@@ -11,6 +11,7 @@ mod delivery;
 mod http;
 pub mod labels;
 mod outcome;
+mod packed;
 mod piece;
 mod storm;
 mod text;
@@ -19,6 +20,7 @@ mod wait;
 
 pub use http::ConnectError;
 pub use outcome::{Cause, Delivered, Tally, Undelivered};
+pub use packed::Packed;
 
 use std::fmt;
 use std::sync::Arc;
@@ -83,21 +85,20 @@ impl Axiom {
         })))
     }
 
-    /// Delivers a batch, compressed at zstd `level` (1 to 19). No request starts after `deadline`; one that is under way then may take its 60 s.
+    /// Makes a batch ready to be sent: compresses it at zstd `level` (1 to 19).
+    pub async fn pack(&self, batch: Batch, level: i32) -> Packed {
+        Packed::new(&self.0.zstd, batch, level, self.0.largest_body()).await
+    }
+
+    /// Delivers a batch. No request starts after `deadline`; one that is under way then may take its 60 s.
     ///
     /// A batch without rows needs no request.
     ///
     /// # Errors
     /// When a row of the batch may be neither in Axiom nor among the refused ones. The source must keep all of the batch then.
-    pub async fn deliver(
-        &self,
-        to: &Destination,
-        batch: Batch,
-        level: i32,
-        deadline: Instant,
-    ) -> Result<Delivered, Undelivered> {
+    pub async fn deliver(&self, to: &Destination, packed: Packed, deadline: Instant) -> Result<Delivered, Undelivered> {
         let tries = Tries::new(&self.0.pause, self.0.backoff.clone(), deadline);
-        Delivery::new(&self.0, to, level, tries).run(batch).await
+        Delivery::new(&self.0, to, packed, tries).run().await
     }
 
     /// The dataset of a table; see [`dataset::dataset_for`].

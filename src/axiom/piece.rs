@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::batch::Row;
 
 /// Rows that are sent in one request.
+#[derive(Debug)]
 pub(super) struct Piece {
     /// Which rows of the batch.
     pub(super) rows: Range<usize>,

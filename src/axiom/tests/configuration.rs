@@ -65,7 +65,7 @@ async fn a_missing_dataset_is_created_once_for_all_batches() {
     assert!(delivered.iter().all(|delivered| delivered.as_ref().is_ok_and(|done| done.tally().repeats == 0)));
     assert_eq!(creations(&server), 1);
     let other = Destination { dataset: "AuditLogs".to_owned(), blob: None };
-    axiom.deliver(&other, batch(&["{}"]), 1, far()).await.expect("delivered");
+    deliver_to(&axiom, &other, batch(&["{}"]), far()).await.expect("delivered");
     assert_eq!(creations(&server), 2);
 }
 

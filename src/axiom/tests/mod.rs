@@ -66,7 +66,11 @@ fn far() -> Instant {
 }
 
 async fn deliver(axiom: &Axiom, batch: Batch) -> Result<Delivered, Undelivered> {
-    axiom.deliver(&destination(), batch, 1, far()).await
+    deliver_to(axiom, &destination(), batch, far()).await
+}
+
+async fn deliver_to(axiom: &Axiom, to: &Destination, batch: Batch, until: Instant) -> Result<Delivered, Undelivered> {
+    axiom.deliver(to, axiom.pack(batch, 1).await, until).await
 }
 
 /// The rows of all requests that were answered with success, in order.

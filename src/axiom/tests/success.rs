@@ -42,7 +42,7 @@ async fn the_central_door_with_a_personal_token() {
     settings.token_kind = TokenKind::Personal { org_id: "acme-1".to_owned() };
     settings.provenance = false;
     let to = Destination { dataset: "a b/c".to_owned(), blob: Some("am-x/y".to_owned()) };
-    axiom_with(settings).deliver(&to, batch(&["{}"]), 1, far()).await.expect("delivered");
+    deliver_to(&axiom_with(settings), &to, batch(&["{}"]), far()).await.expect("delivered");
     let request = server.received().remove(0);
     assert_eq!(request.target, "/v1/datasets/a%20b%2Fc/ingest?timestamp-field=TimeGenerated");
     assert_eq!(request.header("x-axiom-org-id"), Some("acme-1"));

@@ -60,7 +60,7 @@ async fn trouble_that_outlasts_the_deadline_is_put_off() {
     let server = Server::start(|_| answer(503, "")).await;
     let axiom = axiom(&server);
     let deadline = Instant::now() + Duration::from_millis(300);
-    let undelivered = axiom.deliver(&destination(), batch(&["{}"]), 1, deadline).await.unwrap_err();
+    let undelivered = deliver_to(&axiom, &destination(), batch(&["{}"]), deadline).await.unwrap_err();
     let Undelivered::Later { cause: Cause::Answered { status: 503, reason }, tally, .. } = &undelivered else {
         panic!("{undelivered:?}")
     };
@@ -77,7 +77,7 @@ async fn nobody_listening_is_not_an_unknown_outcome() {
     // The port is free once the listener is gone; connecting tells when.
     while tokio::net::TcpStream::connect(url.socket_addrs(|| None).expect("an address")[0]).await.is_ok() {}
     let deadline = Instant::now() + Duration::from_millis(200);
-    let undelivered = axiom.deliver(&destination(), batch(&["{}"]), 1, deadline).await.unwrap_err();
+    let undelivered = deliver_to(&axiom, &destination(), batch(&["{}"]), deadline).await.unwrap_err();
     assert!(matches!(undelivered, Undelivered::Later { cause: Cause::NoAnswer(_), .. }), "{undelivered:?}");
     assert_eq!(undelivered.tally().repeats, 0);
     assert_eq!(undelivered.to_string(), "put off the delivery to Axiom");
