@@ -26,7 +26,7 @@ impl Bench {
             let name = blob_name(datetime!(2026-11-25 08:00 UTC), u32::try_from(number / TABLES)?);
             storage.put_shipped(container, name, Arc::clone(&corpus), corpus.length(1));
         }
-        let command = self.program(&self.endpoints.tls);
+        let command = self.program(&self.program, &self.endpoints.tls);
         let cost = tokio::task::spawn_blocking(|| child::run(command)).await??;
         print(&format!(
             "\nsweep over {blobs} blobs without work in {TABLES} tables, TLS: {:.0} blobs/s, {:.1} s of CPU, peak {:.1} MB\n",

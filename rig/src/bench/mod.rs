@@ -8,6 +8,7 @@ mod listing;
 mod peers;
 mod pip;
 mod plot;
+mod price;
 mod server;
 mod sink;
 mod storage;
@@ -17,7 +18,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use time::macros::datetime;
 
 use crate::demo::print;
@@ -49,6 +50,9 @@ pub struct Options {
     /// Only with TLS.
     #[arg(long)]
     pub tls: bool,
+    /// Another build of the program, to be measured in turn: an optimisation's before and after in one run.
+    #[arg(long, value_name = "FILE")]
+    pub before: Option<PathBuf>,
     /// A sweep over so many blobs that have no work, and nothing else.
     #[arg(long, default_value_t = 0)]
     pub listing: u64,
@@ -71,6 +75,7 @@ const TABLES: usize = 6;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mover<'a> {
     Program,
+    Before(&'a Path),
     Floor,
     Peer(&'a Peer),
 }
@@ -127,7 +132,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 impl Bench {
     async fn against_floor(&self) -> anyhow::Result<()> {
         print(&format!(
-            "zstd level {}, {} ms added to each POST, median of {}; MB is 10^6 bytes of rows\n\n{:>9} {:>5}  {:>8} {:>10} {:>9} {:>8} {:>7} {:>9} {:>9}\n",
+            "zstd level {}, {} ms added to each POST, median of {}; MB is 10^6 bytes of rows\n\n{:>9} {:>5}  {:>8} {:>10} {:>9} {:>8} {:>7} {:>5} {:>9} {:>9}\n",
             self.options.level,
             self.options.delay,
             self.options.rounds,
@@ -138,6 +143,7 @@ impl Bench {
             "wall MB/s",
             "peak MB",
             "ratio",
+            "$/TB",
             "ops/blob",
             "CPU/blob"
         ));
@@ -153,25 +159,38 @@ impl Bench {
 
     /// Measures program and floor in turn, so that both see the same moods of the machine.
     async fn compare(&self, size: u64, tls: bool) -> anyhow::Result<()> {
-        let (mut program, mut floor) = (Vec::new(), Vec::new());
-        for _ in 0..self.options.rounds {
-            program.push(self.measure(Mover::Program, size, tls).await?);
-            floor.push(self.measure(Mover::Floor, size, tls).await?);
+        let programs = self.options.before.iter().map(|before| Mover::Before(before)).chain([Mover::Program]);
+        let movers: Vec<_> = [Mover::Floor].into_iter().chain(programs).collect();
+        let mut runs = self.in_turn(&movers, size, tls).await?.into_iter();
+        let floor = runs.next().expect("the floor is the first of them");
+        for (mover, run) in movers[1..].iter().zip(runs) {
+            print(&format!(
+                "{:>9} {:>5}  {:>8.0} {:>9.0}% {:>9.0} {:>8.1} {:>7.2} {:>5.2} {:>9.1} {:>6.2} ms{}\n",
+                size_name(size),
+                if tls { "yes" } else { "no" },
+                run.efficiency(),
+                100.0 * run.efficiency() / floor.efficiency(),
+                run.megabytes() / run.cost.wall.as_secs_f64(),
+                megabytes(run.cost.peak),
+                run.ratio(),
+                run.dollars(),
+                run.operations as f64 / run.blobs as f64,
+                run.cost.cpu.as_secs_f64() * 1000.0 / run.blobs as f64,
+                if matches!(mover, Mover::Before(_)) { "  before" } else { "" },
+            ));
         }
-        let (program, floor) = (median(program), median(floor));
-        print(&format!(
-            "{:>9} {:>5}  {:>8.0} {:>9.0}% {:>9.0} {:>8.1} {:>7.2} {:>9.1} {:>6.2} ms\n",
-            size_name(size),
-            if tls { "yes" } else { "no" },
-            program.efficiency(),
-            100.0 * program.efficiency() / floor.efficiency(),
-            program.megabytes() / program.cost.wall.as_secs_f64(),
-            megabytes(program.cost.peak),
-            program.ratio(),
-            program.operations as f64 / program.blobs as f64,
-            program.cost.cpu.as_secs_f64() * 1000.0 / program.blobs as f64,
-        ));
         Ok(())
+    }
+
+    /// The median of each mover's rounds.
+    async fn in_turn(&self, movers: &[Mover<'_>], size: u64, tls: bool) -> anyhow::Result<Vec<Measured>> {
+        let mut runs = vec![Vec::new(); movers.len()];
+        for _ in 0..self.options.rounds {
+            for (mover, runs) in movers.iter().zip(&mut runs) {
+                runs.push(self.measure(*mover, size, tls).await.with_context(|| format!("measure {}", mover.name()))?);
+            }
+        }
+        Ok(runs.into_iter().map(median).collect())
     }
 
     async fn measure(&self, mover: Mover<'_>, size: u64, tls: bool) -> anyhow::Result<Measured> {
@@ -180,7 +199,8 @@ impl Bench {
         self.endpoints.sink.take();
         let addresses = if tls { &self.endpoints.tls } else { &self.endpoints.plain };
         let command = match mover {
-            Mover::Program => self.program(addresses),
+            Mover::Program => self.program(&self.program, addresses),
+            Mover::Before(before) => self.program(before, addresses),
             Mover::Floor => self.floor(addresses, &load),
             Mover::Peer(peer) => peer.command(addresses, &self.endpoints.certificate, &load),
         };
@@ -198,7 +218,7 @@ impl Bench {
             );
             ensure!(arrived.bytes == load.bytes, "{} bytes arrived, and there are {}", arrived.bytes, load.bytes);
         }
-        if mover == Mover::Program {
+        if matches!(mover, Mover::Program | Mover::Before(_)) {
             ensure!(self.endpoints.storage.blobs() == 0, "{} blobs are left", self.endpoints.storage.blobs());
         }
         Ok(Measured { cost, bytes: load.bytes, arrived, operations, blobs: load.blobs.len() as u64 })
@@ -220,8 +240,8 @@ impl Bench {
         Ok(load)
     }
 
-    fn program(&self, addresses: &Addresses) -> Command {
-        let mut command = self.bare(&self.program);
+    fn program(&self, program: &Path, addresses: &Addresses) -> Command {
+        let mut command = self.bare(program);
         let key = "AAAA";
         let Addresses { storage, axiom } = addresses;
         let connection = format!(
@@ -254,6 +274,17 @@ impl Bench {
     }
 }
 
+impl Mover<'_> {
+    fn name(&self) -> &'static str {
+        match self {
+            Mover::Program => "sentinel-axiom",
+            Mover::Before(_) => "before",
+            Mover::Floor => "floor",
+            Mover::Peer(peer) => peer.name,
+        }
+    }
+}
+
 impl Measured {
     fn megabytes(&self) -> f64 {
         megabytes(self.bytes)
@@ -267,6 +298,11 @@ impl Measured {
     /// Megabytes of rows in a second of CPU time.
     fn efficiency(&self) -> f64 {
         self.megabytes() / self.cost.cpu.as_secs_f64()
+    }
+
+    /// What a terabyte of rows costs, in US dollars.
+    fn dollars(&self) -> f64 {
+        price::terabyte(self.efficiency(), self.ratio())
     }
 }
 

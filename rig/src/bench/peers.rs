@@ -9,22 +9,17 @@ use anyhow::Context as _;
 
 use super::plot::{Panel, svg};
 use super::server::Addresses;
-use super::{Bench, Load, Measured, Mover, median, megabytes, pip, size_name};
+use super::{Bench, Load, Measured, Mover, megabytes, pip, size_name};
 use crate::demo::print;
 use crate::npm::{self, workspace};
 
 /// One script, and what runs it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Peer {
-    name: &'static str,
+    pub(super) name: &'static str,
     interpreter: PathBuf,
     script: PathBuf,
 }
-
-/// US dollars for a second of CPU time, and for a gigabyte sent. Source: Azure's prices for Flex Consumption on demand ($0.000026 a GB-second, 2 GB of
-/// memory for each core) and for traffic to the internet (after the first 100 GB of a month, from Europe or North America).
-const CPU_SECOND: f64 = 0.000_052;
-const EGRESS_GIGABYTE: f64 = 0.087;
 
 impl Peer {
     async fn all() -> anyhow::Result<Vec<Self>> {
@@ -57,29 +52,13 @@ impl Peer {
     }
 }
 
-impl Mover<'_> {
-    fn name(&self) -> &'static str {
-        match self {
-            Mover::Program => "sentinel-axiom",
-            Mover::Floor => "floor",
-            Mover::Peer(peer) => peer.name,
-        }
-    }
-}
-
 impl Bench {
     /// Measures all of them in turn, so that all see the same moods of the machine.
     pub(super) async fn against_peers(&self, size: u64) -> anyhow::Result<()> {
         let peers = Peer::all().await?;
         let movers: Vec<_> = [Mover::Program, Mover::Floor].into_iter().chain(peers.iter().map(Mover::Peer)).collect();
-        let mut runs = vec![Vec::new(); movers.len()];
-        for _ in 0..self.options.rounds {
-            for (mover, runs) in movers.iter().zip(&mut runs) {
-                runs.push(self.measure(*mover, size, true).await.with_context(|| format!("measure {}", mover.name()))?);
-            }
-        }
-        let names = movers.iter().map(Mover::name);
-        let lines: Vec<_> = names.zip(runs.into_iter().map(median)).collect();
+        let runs = self.in_turn(&movers, size, true).await?;
+        let lines: Vec<_> = movers.iter().map(Mover::name).zip(runs).collect();
         print(&format!(
             "Blobs of {}, TLS, zstd level {} of sentinel-axiom and the floor, median of {}.\n\n{}",
             size_name(size),
@@ -108,7 +87,7 @@ fn table(lines: &[(&str, Measured)]) -> String {
             measured.megabytes() / measured.cost.wall.as_secs_f64(),
             megabytes(measured.cost.peak),
             measured.ratio(),
-            dollars(measured.efficiency(), measured.ratio()),
+            measured.dollars(),
         )
         .expect("a String takes any text");
     }
@@ -121,21 +100,4 @@ fn plot(lines: &[(&str, Measured)]) -> String {
         Panel { title: "MB of rows for a second of CPU time (more is better)", bars: bars(Measured::efficiency) },
         Panel { title: "Peak memory, MB (less is better)", bars: bars(|measured| megabytes(measured.cost.peak)) },
     ])
-}
-
-/// What a terabyte of rows costs: the CPU time, and the compressed bytes that leave Azure.
-fn dollars(megabytes_per_cpu_second: f64, ratio: f64) -> f64 {
-    1e6 / megabytes_per_cpu_second * CPU_SECOND + 1e3 / ratio * EGRESS_GIGABYTE
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_terabyte_costs_its_cpu_time_and_its_egress() {
-        for (efficiency, ratio, wanted) in [(500.0, 10.0, 0.104 + 8.7), (50.0, 1.0, 1.04 + 87.0)] {
-            assert!((dollars(efficiency, ratio) - wanted).abs() < 1e-9, "{efficiency} {ratio}");
-        }
-    }
 }
