@@ -153,7 +153,8 @@ async fn ship(
         let (blobs, blob) = (flow.export.clone(), blob.clone());
         move |span: Span| blobs.read(blob.container(), blob.name(), span.start, span.end, created)
     };
-    let level = flow.level.for_backlog(length - from);
+    let waited = Duration::try_from(seen.now - seen.modified).unwrap_or_default();
+    let level = flow.level.for_backlog(length - from, waited);
     let axiom = flow.axiom.clone();
     let pack = move |batch: Batch| {
         let axiom = axiom.clone();

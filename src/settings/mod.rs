@@ -4,6 +4,7 @@
 
 mod axiom;
 mod endpoint;
+mod level;
 mod platform;
 mod problem;
 mod reader;
@@ -13,6 +14,7 @@ mod tables;
 mod typos;
 
 pub use axiom::{AxiomSettings, DatasetRule, Door, TokenKind};
+pub use level::{NoLevel, ZstdLevel};
 pub use platform::{Identity, Platform};
 pub use problem::{Problem, Problems};
 pub use storage::Storage;
@@ -68,30 +70,6 @@ pub enum AfterDelivery {
     Delete,
     /// It stays.
     Keep,
-}
-
-/// How hard batches are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ZstdLevel {
-    /// By the backlog: a small one hard, a large one fast.
-    Auto,
-    /// Always at this level, 1 to 19.
-    Fixed(i32),
-}
-
-impl ZstdLevel {
-    /// The level for a blob of which so many bytes wait. Egress is the bill, not compute: little compresses hard, much fast, so that a backlog
-    /// drains.
-    #[must_use]
-    pub fn for_backlog(self, bytes: u64) -> i32 {
-        const MIB: u64 = 1 << 20;
-        match (self, bytes / MIB) {
-            (Self::Fixed(level), _) => level,
-            (Self::Auto, 0..32) => 6,
-            (Self::Auto, 32..256) => 3,
-            (Self::Auto, _) => 1,
-        }
-    }
 }
 
 impl Settings {
@@ -172,16 +150,10 @@ fn read_batch(reader: &mut Reader) -> Option<BatchLimits> {
 
 fn read_zstd_level(reader: &mut Reader) -> ZstdLevel {
     let text = reader.text("ZSTD_LEVEL").unwrap_or_default();
-    if text.eq_ignore_ascii_case("auto") {
-        return ZstdLevel::Auto;
-    }
-    match text.parse() {
-        Ok(level) if (1..=19).contains(&level) => ZstdLevel::Fixed(level),
-        _ => {
-            reader.problem("ZSTD_LEVEL", format!("is {}", quote(&text)), "give a level from 1 to 19, or auto");
-            ZstdLevel::Auto
-        }
-    }
+    text.parse().unwrap_or_else(|error: NoLevel| {
+        reader.problem("ZSTD_LEVEL", format!("is {}", quote(&text)), error.to_string());
+        ZstdLevel::Auto
+    })
 }
 
 fn read_log_level(reader: &mut Reader) -> Option<tracing::Level> {

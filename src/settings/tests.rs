@@ -77,6 +77,17 @@ fn reads_what_is_given() {
 }
 
 #[test]
+fn little_is_compressed_hard_and_a_backlog_quickly() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let check = |bytes: u64, waited, level| assert_eq!(ZstdLevel::Auto.for_backlog(bytes, waited), level, "{bytes}");
+    check(1, minutes(0), 8);
+    check((64 << 20) - 1, minutes(14), 8);
+    check(64 << 20, minutes(0), 1);
+    check(1, minutes(15), 1);
+    assert_eq!(ZstdLevel::Fixed(5).for_backlog(1 << 40, minutes(600)), 5);
+}
+
+#[test]
 fn the_doors_of_axiom() {
     let edge = |vars: &[(&str, &str)]| match check_fine(vars).axiom.ingest {
         Door::Edge(url) => url.to_string(),

@@ -21,6 +21,8 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use time::macros::datetime;
 
+use sentinel_axiom::settings::ZstdLevel;
+
 use crate::demo::print;
 use crate::handler;
 use crate::rows::table_names;
@@ -42,8 +44,8 @@ pub struct Options {
     #[arg(long, default_value_t = 3)]
     pub rounds: usize,
     /// Level of zstd, as in `ZSTD_LEVEL`.
-    #[arg(long, default_value_t = 1)]
-    pub level: i32,
+    #[arg(long, default_value = "1")]
+    pub level: ZstdLevel,
     /// Milliseconds added to each POST.
     #[arg(long, default_value_t = 0)]
     pub delay: u64,
@@ -262,7 +264,7 @@ impl Bench {
     fn floor(&self, addresses: &Addresses, load: &Load) -> Command {
         let mut command = self.bare(&self.floor);
         command.args(["--storage", &addresses.storage, "--axiom", &addresses.axiom]);
-        command.args(["--level", &self.options.level.to_string()]);
+        command.args(["--level", &self.options.level.for_backlog(load.blobs[0].1, Duration::ZERO).to_string()]);
         command.args(load.blobs.iter().map(|(blob, length)| format!("{blob}={length}")));
         command
     }
