@@ -10,7 +10,7 @@ use crate::report::{self, End};
 use crate::ship::{self, Until};
 
 /// Blobs that one sweep hands to visits at most; the next sweep finds the rest, at once.
-const SWEEP_MOST: usize = 1000;
+const SWEEP_MOST: usize = 10_000;
 
 /// What a run did.
 #[derive(Debug, Default, Clone, Copy)]

@@ -39,7 +39,7 @@ const DELIVERIES: u32 = 5;
 const QUEUE_LONG: u64 = 64;
 
 /// Messages that one sweep adds at most.
-const SWEEP_MOST: usize = 512;
+const SWEEP_MOST: usize = 1024;
 
 /// Sends to the queue at the same time.
 const SENDS: usize = 16;

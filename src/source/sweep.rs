@@ -45,8 +45,7 @@ pub struct Found {
 /// Names reported of those that do not belong to data export, in one sweep.
 const STRANGE: usize = 100;
 
-/// Lists all `am-*` containers and keeps the `most` oldest blobs that have work, a fair share of each table. Memory depends on `most` and the number
-/// of tables alone.
+/// Lists all `am-*` containers and keeps the `most` oldest blobs that have work, a fair share of each table. Memory depends on `most` alone.
 ///
 /// # Errors
 /// The containers cannot be listed. A container that fails is reported in [`Found`] and does not keep the others waiting.
@@ -62,6 +61,9 @@ pub async fn sweep(blobs: &Blobs, tables: &TableFilter, policy: Policy, most: us
                     let mut found = found.lock().expect("nothing panics while it is held");
                     found.0.add(of_container);
                     found.1.push(work);
+                    if found.1.iter().map(Vec::len).sum::<usize>() > 4 * most {
+                        trim(&mut found.1, most);
+                    }
                 }
                 Ok(())
             }
@@ -89,6 +91,14 @@ async fn list(blobs: &Blobs, container: &str, policy: Policy, most: usize) -> (F
         }
     }
     (found, oldest.into_sorted_vec())
+}
+
+/// Drops what [`fair_share`] could not choose, whatever tables are still to come.
+fn trim(by_table: &mut [Vec<Work>], most: usize) {
+    let longest = by_table.iter().map(Vec::len).max().unwrap_or_default();
+    let kept = |each: usize| by_table.iter().map(|work| work.len().min(each)).sum::<usize>();
+    let each = (1..longest).find(|each| kept(*each) >= most).unwrap_or(longest);
+    by_table.iter_mut().for_each(|work| work.truncate(each));
 }
 
 /// The oldest of each table first, then the second oldest, until there are `most`; then sorted by age. So a table that cannot be delivered for days,
@@ -164,6 +174,12 @@ mod tests {
         let check = |most, expected: &[(&str, usize)]| {
             let chosen = fair_share(vec![stuck.clone(), fresh.clone(), Vec::new()], most);
             assert!(chosen.is_sorted(), "oldest first");
+            let mut trimmed = vec![stuck.clone()];
+            trim(&mut trimmed, most);
+            trimmed.push(fresh.clone());
+            trim(&mut trimmed, most);
+            assert!(trimmed.iter().map(Vec::len).sum::<usize>() <= most + 2, "no more than is needed");
+            assert_eq!(fair_share(trimmed, most), chosen, "and what is needed");
             for (table, count) in expected {
                 assert_eq!(
                     chosen.iter().filter(|work| work.blob.table() == *table).count(),

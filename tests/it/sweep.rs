@@ -181,8 +181,8 @@ async fn a_sweep_over_thousands_of_blobs_counts_them_all_and_keeps_the_oldest() 
     let said = fire(&host).await;
     println!("{BLOBS} blobs written in {created:?}, swept in {:?}", begun.elapsed());
     let bytes = BLOBS * text.len();
-    assert!(said.contains(&format!("{BLOBS} blobs, {BLOBS} with work ({bytes} bytes), 512 messages added")), "{said}");
-    assert_eq!(world.queue.length().await.expect("the queue answers"), 512, "what one sweep adds is bounded");
+    assert!(said.contains(&format!("{BLOBS} blobs, {BLOBS} with work ({bytes} bytes), 1024 messages added")), "{said}");
+    assert_eq!(world.queue.length().await.expect("the queue answers"), 1024, "what one sweep adds is bounded");
     let first: Vec<_> = take(&world).await.into_iter().map(|message| message.blob).collect();
     let oldest: Vec<_> = (0..48).map(name).collect();
     assert!(first.len() == 32 && first.iter().all(|name| oldest.contains(name)), "the oldest come first: {first:?}");

@@ -24,12 +24,16 @@ pub(crate) fn run(tables: &[Vec<u8>], rounds: usize) -> anyhow::Result<Vec<Vec<u
     let batches: Vec<&[u8]> = tables.iter().flat_map(|rows| cut(rows).map(|range| &rows[range])).collect();
     let bytes: usize = batches.iter().map(|batch| batch.len()).sum();
     let mut codecs: Vec<(&'static str, Codec, Expand)> = vec![
-        ("**zstd 1, window 2 MiB, one shot, context kept**", one_shot(1, Some(21))?, unzstd),
-        ("zstd 1, its own window of 512 KiB", one_shot(1, None)?, unzstd),
-        ("zstd 1, a stream with a fresh encoder", Box::new(streamed), unzstd),
-        ("**zstd 3, window 2 MiB**", one_shot(3, Some(21))?, unzstd),
-        ("**zstd 6, window 4 MiB**", one_shot(6, Some(22))?, unzstd),
-        ("zstd 9, window 4 MiB", one_shot(9, Some(22))?, unzstd),
+        ("**zstd 1, window 4 MiB, table 2^15, one shot, context kept**", one_shot(1, 22, Some(15))?, unzstd),
+        ("zstd 1, window 2 MiB, table 2^14", one_shot(1, 21, None)?, unzstd),
+        ("zstd 1, window 4 MiB, table 2^16", one_shot(1, 22, Some(16))?, unzstd),
+        ("zstd 1, its own window of 512 KiB", one_shot(1, 19, None)?, unzstd),
+        ("zstd 1, the same, a stream with a fresh encoder", Box::new(streamed), unzstd),
+        ("zstd 3", one_shot(3, 22, None)?, unzstd),
+        ("zstd 6", one_shot(6, 22, None)?, unzstd),
+        ("**zstd 8**", one_shot(8, 22, None)?, unzstd),
+        ("zstd 10", one_shot(10, 22, None)?, unzstd),
+        ("zstd 12", one_shot(12, 22, None)?, unzstd),
         ("lz4", Box::new(lz4_flex::compress), |wire, size| lz4_flex::decompress(wire, size).expect("its own")),
         ("gzip 1 (zlib-rs)", gzip(1), gunzip),
         ("gzip 6 (zlib-rs)", gzip(6), gunzip),
@@ -68,11 +72,10 @@ fn cut(rows: &[u8]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-fn one_shot(level: i32, window: Option<u32>) -> anyhow::Result<Codec> {
+fn one_shot(level: i32, window: u32, table: Option<u32>) -> anyhow::Result<Codec> {
     let mut context = Compressor::new(level)?;
-    if let Some(window) = window {
-        context.set_parameter(CParameter::WindowLog(window))?;
-    }
+    context.set_parameter(CParameter::WindowLog(window))?;
+    context.set_parameter(CParameter::HashLog(table.unwrap_or_default()))?;
     Ok(Box::new(move |body| context.compress(body).expect("memory")))
 }
 
@@ -100,8 +103,8 @@ fn deflate(level: i32) -> Codec {
     })
 }
 
-fn unzstd(wire: &[u8], _: usize) -> Vec<u8> {
-    zstd::decode_all(wire).expect("its own")
+fn unzstd(wire: &[u8], size: usize) -> Vec<u8> {
+    zstd::bulk::decompress(wire, size).expect("its own")
 }
 
 fn gunzip(wire: &[u8], size: usize) -> Vec<u8> {

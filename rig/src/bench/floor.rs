@@ -74,7 +74,7 @@ async fn send(client: reqwest::Client, floor: Floor, blob: String, offset: u64, 
     let wire = tokio::task::spawn_blocking(move || {
         let mut context = Compressor::new(level)?;
         context.set_parameter(CParameter::WindowLog(22))?;
-        context.set_parameter(CParameter::HashLog(if level == 1 { 16 } else { 0 }))?;
+        context.set_parameter(CParameter::HashLog(if level == 1 { 15 } else { 0 }))?;
         context.compress(&batch)
     });
     let labels = format!("{{\"source_blob\":\"{blob}\",\"source_offset\":{offset}}}");

@@ -4,7 +4,7 @@
 mod child;
 mod corpus;
 pub mod floor;
-mod listing;
+mod growth;
 mod peers;
 mod pip;
 mod plot;
@@ -55,9 +55,9 @@ pub struct Options {
     /// Another build of the program, to be measured in turn: an optimisation's before and after in one run.
     #[arg(long, value_name = "FILE")]
     pub before: Option<PathBuf>,
-    /// A sweep over so many blobs that have no work, and nothing else.
-    #[arg(long, default_value_t = 0)]
-    pub listing: u64,
+    /// How time and memory grow with the number of blobs, the number of tables and the size of a blob, and nothing else.
+    #[arg(long)]
+    pub growth: bool,
     /// Measures what people would write in Node.js and Python too, with TLS and blobs of this many bytes; in place of `--sizes`.
     #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "67108864")]
     pub peers: Option<u64>,
@@ -122,8 +122,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     endpoints.sink.delay(Duration::from_millis(options.delay));
     let corpora = table_names(TABLES).iter().map(|table| Arc::new(Corpus::new(1, table, PERIOD))).collect();
     let bench = Bench { options, endpoints, corpora, program, floor };
-    if bench.options.listing > 0 {
-        return bench.listing(bench.options.listing).await;
+    if bench.options.growth {
+        return bench.growth().await;
     }
     match bench.options.peers {
         Some(size) => bench.against_peers(size).await,
@@ -264,7 +264,7 @@ impl Bench {
     fn floor(&self, addresses: &Addresses, load: &Load) -> Command {
         let mut command = self.bare(&self.floor);
         command.args(["--storage", &addresses.storage, "--axiom", &addresses.axiom]);
-        command.args(["--level", &self.options.level.for_backlog(load.blobs[0].1, Duration::ZERO).to_string()]);
+        command.args(["--level", &self.options.level.for_backlog(load.blobs[0].1, storage::AGE).to_string()]);
         command.args(load.blobs.iter().map(|(blob, length)| format!("{blob}={length}")));
         command
     }

@@ -13,7 +13,7 @@ use hyper::body::Frame;
 use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, IF_MATCH, LAST_MODIFIED};
 use hyper::http::response::Builder;
 use hyper::{HeaderMap, Method, Response, Uri};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use super::corpus::Corpus;
 use crate::loopback::Body;
@@ -23,6 +23,9 @@ pub(super) const ACCOUNT: &str = "devstoreaccount1";
 
 /// Blobs in one page of a listing, as the real service has it.
 const PAGE: usize = 5000;
+
+/// How long a blob has been quiet.
+pub(super) const AGE: std::time::Duration = std::time::Duration::from_hours(24);
 
 /// Container and name.
 type Key = (String, String);
@@ -45,7 +48,7 @@ struct Blob {
 impl Storage {
     /// Adds an append blob that has been quiet for a day.
     pub(super) fn put(&self, container: String, name: String, corpus: Arc<Corpus>, length: u64) {
-        let written = OffsetDateTime::now_utc() - Duration::days(1);
+        let written = OffsetDateTime::now_utc() - AGE;
         let blob = Blob { corpus, length, version: 1, written, metadata: BTreeMap::new() };
         lock(&self.blobs).insert((container, name), blob);
     }
