@@ -225,22 +225,16 @@ async fn deliver_all(
     };
     let mut under_way = FuturesOrdered::new();
     under_way.push_back(send(first, visit));
-    let (mut more, mut failed) = (true, None);
+    let (mut more, mut failed, mut uncommitted) = (true, None, false);
     let mut overdue = std::pin::pin!(until.overdue());
     while more || !under_way.is_empty() {
         tokio::select! {
             biased;
+            // The order is that of the blob, so the offset never passes a gap.
             Some(sent) = under_way.next(), if !under_way.is_empty() => {
                 settle(held, visit, sent, &mut failed);
-                // Acknowledged meanwhile: one write for all of them. The order is that of the blob, so the offset never passes a gap.
-                while let Some(Some(sent)) = futures::FutureExt::now_or_never(under_way.next()) {
-                    settle(held, visit, sent, &mut failed);
-                }
                 more &= failed.is_none();
-                // The last commit of a stretch is made together with giving up the claim, or is the delete.
-                if failed.is_none() && (more || !under_way.is_empty()) {
-                    commit(held, &mut failed).await?;
-                }
+                uncommitted = true;
             }
             () = &mut overdue => return Err(ShipError::Stopped),
             () = until.reached(), if more => {
@@ -252,6 +246,12 @@ async fn deliver_all(
                 Some(Err(error)) => (more, failed) = (false, Some(error.into())),
                 None => more = false,
             },
+            // Behind all of these, so that one write does for whatever is acknowledged, and Axiom need not wait for the storage service. The last
+            // commit of a stretch is made together with giving up the claim, or is the delete.
+            () = std::future::ready(()), if uncommitted && failed.is_none() => {
+                commit(held, &mut failed).await?;
+                uncommitted = false;
+            }
             () = tokio::time::sleep_until(held.renew_at()) => commit(held, &mut failed).await?,
         }
     }

@@ -134,7 +134,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 impl Bench {
     async fn against_floor(&self) -> anyhow::Result<()> {
         print(&format!(
-            "zstd level {}, {} ms added to each POST, median of {}; MB is 10^6 bytes of rows\n\n{:>9} {:>5}  {:>8} {:>10} {:>9} {:>8} {:>7} {:>5} {:>9} {:>9}\n",
+            "zstd level {}, {} ms added to each POST, median of {}; MB is 10^6 bytes of rows\n\n{:>9} {:>5}  {:>8} {:>10} {:>9} {:>8} {:>7} {:>5} {:>9} {:>9} {:>9}\n",
             self.options.level,
             self.options.delay,
             self.options.rounds,
@@ -146,6 +146,7 @@ impl Bench {
             "peak MB",
             "ratio",
             "$/TB",
+            "in flight",
             "ops/blob",
             "CPU/blob"
         ));
@@ -167,7 +168,7 @@ impl Bench {
         let floor = runs.next().expect("the floor is the first of them");
         for (mover, run) in movers[1..].iter().zip(runs) {
             print(&format!(
-                "{:>9} {:>5}  {:>8.0} {:>9.0}% {:>9.0} {:>8.1} {:>7.2} {:>5.2} {:>9.1} {:>6.2} ms{}\n",
+                "{:>9} {:>5}  {:>8.0} {:>9.0}% {:>9.0} {:>8.1} {:>7.2} {:>5.2} {:>9.2} {:>9.1} {:>6.2} ms{}\n",
                 size_name(size),
                 if tls { "yes" } else { "no" },
                 run.efficiency(),
@@ -176,6 +177,7 @@ impl Bench {
                 megabytes(run.cost.peak),
                 run.ratio(),
                 run.dollars(),
+                run.in_flight(),
                 run.operations as f64 / run.blobs as f64,
                 run.cost.cpu.as_secs_f64() * 1000.0 / run.blobs as f64,
                 if matches!(mover, Mover::Before(_)) { "  before" } else { "" },
@@ -300,6 +302,11 @@ impl Measured {
     /// Megabytes of rows in a second of CPU time.
     fn efficiency(&self) -> f64 {
         self.megabytes() / self.cost.cpu.as_secs_f64()
+    }
+
+    /// POSTs that were open at the endpoint, over all of the time.
+    fn in_flight(&self) -> f64 {
+        self.arrived.open.as_secs_f64() / self.cost.wall.as_secs_f64()
     }
 
     /// What a terabyte of rows costs, in US dollars.

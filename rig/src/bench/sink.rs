@@ -3,7 +3,7 @@
 
 use std::io::{self, Read as _};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
 use http_body_util::{BodyExt as _, Full};
@@ -34,6 +34,8 @@ pub(super) struct Arrived {
     pub(super) compared: u64,
     /// Of these, the bodies that are not what stands in the blob at their offset.
     pub(super) wrong: u64,
+    /// Time that requests were open here, all together.
+    pub(super) open: Duration,
 }
 
 /// An Axiom for ingest only.
@@ -56,6 +58,7 @@ impl Sink {
     }
 
     pub(super) async fn serve(&self, storage: &Storage, request: Request<Incoming>) -> io::Result<Response<Body>> {
+        let began = Instant::now();
         let (parts, body) = request.into_parts();
         if parts.method != Method::POST || !is_ingest(parts.uri.path()) {
             return reply(404, &json!({"code": 404, "message": "only ingest is here"}));
@@ -66,7 +69,8 @@ impl Sink {
         let Some(body) = check(storage, &parts.headers, &wire) else {
             return reply(400, &json!({"code": 400, "message": "not rows in an encoding of Axiom's"}));
         };
-        self.arrived.lock().expect("no holder of this lock panics").add(body);
+        let open = began.elapsed();
+        self.arrived.lock().expect("no holder of this lock panics").add(Arrived { open, ..body });
         reply(
             200,
             &json!({
@@ -89,6 +93,7 @@ impl Arrived {
         self.requests += more.requests;
         self.compared += more.compared;
         self.wrong += more.wrong;
+        self.open += more.open;
     }
 }
 
