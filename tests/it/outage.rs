@@ -32,7 +32,8 @@ async fn an_outage_under_the_host_loses_nothing_and_poisons_nothing() {
         world.wake(&blob_name(minute)).await;
         let swept = host.fire("function-sweep").await.expect("the timer fires");
         assert!(swept.succeeded(), "{swept:?}");
-        assert!(world.queue.length().await.expect("the queue answers") <= 64, "the sweeps leave the queue alone");
+        // Each sweep knows of 40 blobs at most, and adds none where 64 messages wait already; nor once the first visit has met the pause.
+        assert!(world.queue.length().await.expect("the queue answers") < 64 + 40, "the sweeps leave the queue alone");
     }
     until("every message had its deliveries", || async { world.queue.length().await.expect("the queue answers") == 0 })
         .await;

@@ -36,6 +36,7 @@ impl Bench {
         print(
             "TLS, zstd level 1\n\n| | CPU s | CPU for each | wall s | peak MB | storage operations for each |\n|---|--:|--:|--:|--:|--:|\n",
         );
+        self.blobs("cold start, with one blob of 2 kB", Kind::Small, 1, 1).await?;
         for blobs in [1000, 10_000, 100_000] {
             self.blobs(&format!("sweep over {blobs} blobs without work"), Kind::Shipped, blobs, TABLES).await?;
         }
