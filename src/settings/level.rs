@@ -19,13 +19,15 @@ pub enum ZstdLevel {
 }
 
 impl FromStr for ZstdLevel {
-    type Err = NoLevel;
+    /// What to give instead.
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, NoLevel> {
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        const REMEDY: &str = "give a level from 1 to 19, or auto";
         match text.parse() {
             _ if text.eq_ignore_ascii_case("auto") => Ok(Self::Auto),
             Ok(level) if (1..=19).contains(&level) => Ok(Self::Fixed(level)),
-            _ => Err(NoLevel),
+            _ => Err(REMEDY),
         }
     }
 }
@@ -38,11 +40,6 @@ impl fmt::Display for ZstdLevel {
         }
     }
 }
-
-/// The text is no level of compression.
-#[derive(Debug, thiserror::Error)]
-#[error("give a level from 1 to 19, or auto")]
-pub struct NoLevel;
 
 impl ZstdLevel {
     /// The level for a blob of which so many bytes wait, the last of them for so long.

@@ -14,7 +14,7 @@ mod tables;
 mod typos;
 
 pub use axiom::{AxiomSettings, DatasetRule, Door, TokenKind};
-pub use level::{NoLevel, ZstdLevel};
+pub use level::ZstdLevel;
 pub use platform::{Identity, Platform};
 pub use problem::{Problem, Problems};
 pub use storage::Storage;
@@ -150,8 +150,8 @@ fn read_batch(reader: &mut Reader) -> Option<BatchLimits> {
 
 fn read_zstd_level(reader: &mut Reader) -> ZstdLevel {
     let text = reader.text("ZSTD_LEVEL").unwrap_or_default();
-    text.parse().unwrap_or_else(|error: NoLevel| {
-        reader.problem("ZSTD_LEVEL", format!("is {}", quote(&text)), error.to_string());
+    text.parse().unwrap_or_else(|remedy| {
+        reader.problem("ZSTD_LEVEL", format!("is {}", quote(&text)), remedy);
         ZstdLevel::Auto
     })
 }
