@@ -17,6 +17,8 @@ pub mod ship;
 
 pub mod source;
 
+pub mod loganalytics;
+
 pub mod batch;
 pub mod body;
 pub mod json;

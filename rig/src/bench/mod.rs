@@ -52,9 +52,9 @@ pub struct Options {
     /// Only with TLS.
     #[arg(long)]
     pub tls: bool,
-    /// Another build of the program, to be measured in turn: an optimisation's before and after in one run.
+    /// Another build of the program, to be measured in turn: that of `cargo package-app`, or one from before a change.
     #[arg(long, value_name = "FILE")]
-    pub before: Option<PathBuf>,
+    pub other: Option<PathBuf>,
     /// How time and memory grow with the number of blobs, the number of tables and the size of a blob, and nothing else.
     #[arg(long)]
     pub growth: bool,
@@ -77,7 +77,7 @@ const TABLES: usize = 6;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mover<'a> {
     Program,
-    Before(&'a Path),
+    Other(&'a Path),
     Floor,
     Peer(&'a Peer),
 }
@@ -162,7 +162,7 @@ impl Bench {
 
     /// Measures program and floor in turn, so that both see the same moods of the machine.
     async fn compare(&self, size: u64, tls: bool) -> anyhow::Result<()> {
-        let programs = self.options.before.iter().map(|before| Mover::Before(before)).chain([Mover::Program]);
+        let programs = self.options.other.iter().map(|program| Mover::Other(program)).chain([Mover::Program]);
         let movers: Vec<_> = [Mover::Floor].into_iter().chain(programs).collect();
         let mut runs = self.in_turn(&movers, size, tls).await?.into_iter();
         let floor = runs.next().expect("the floor is the first of them");
@@ -180,7 +180,7 @@ impl Bench {
                 run.in_flight(),
                 run.operations as f64 / run.blobs as f64,
                 run.cost.cpu.as_secs_f64() * 1000.0 / run.blobs as f64,
-                if matches!(mover, Mover::Before(_)) { "  before" } else { "" },
+                if matches!(mover, Mover::Other(_)) { "  the other" } else { "" },
             ));
         }
         Ok(())
@@ -204,7 +204,7 @@ impl Bench {
         let addresses = if tls { &self.endpoints.tls } else { &self.endpoints.plain };
         let command = match mover {
             Mover::Program => self.program(&self.program, addresses),
-            Mover::Before(before) => self.program(before, addresses),
+            Mover::Other(program) => self.program(program, addresses),
             Mover::Floor => self.floor(addresses, &load),
             Mover::Peer(peer) => peer.command(addresses, &self.endpoints.certificate, &load),
         };
@@ -222,7 +222,7 @@ impl Bench {
             );
             ensure!(arrived.bytes == load.bytes, "{} bytes arrived, and there are {}", arrived.bytes, load.bytes);
         }
-        if matches!(mover, Mover::Program | Mover::Before(_)) {
+        if matches!(mover, Mover::Program | Mover::Other(_)) {
             ensure!(self.endpoints.storage.blobs() == 0, "{} blobs are left", self.endpoints.storage.blobs());
         }
         Ok(Measured { cost, bytes: load.bytes, arrived, operations, blobs: load.blobs.len() as u64 })
@@ -282,7 +282,7 @@ impl Mover<'_> {
     fn name(&self) -> &'static str {
         match self {
             Mover::Program => "sentinel-axiom",
-            Mover::Before(_) => "before",
+            Mover::Other(_) => "the other build",
             Mover::Floor => "floor",
             Mover::Peer(peer) => peer.name,
         }

@@ -1,0 +1,3 @@
+//! Log Analytics' query API: where history is read, which data export does not carry.
+
+pub mod reply;
