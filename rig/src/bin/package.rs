@@ -89,10 +89,11 @@ fn build(root: &Path, target: &Path, variables: &HashMap<String, String>, quick:
     Ok(target.join(TARGET).join(if quick { "debug" } else { "release" }).join(PROGRAM))
 }
 
-/// The C compiler for ring and zstd. Their C needs nothing of a libc but its plainest functions, so where musl's own is missing any gcc will do;
+/// The C compiler for ring, zstd and jemalloc (which needs `make`, too). Their C needs nothing of a libc but what musl has under the same names, so where musl's own is missing any gcc will do;
 /// `-U_FORTIFY_SOURCE` keeps glibc's checked variants out, and the linker finds out if anything else of glibc were asked for.
 fn compiler() -> Result<&'static str> {
     let works = |name: &str| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
+    ensure!(works("make"), "find make: install it (Debian and Ubuntu: apt-get install make)");
     match ["musl-gcc", "gcc"].into_iter().find(|name| works(name)) {
         Some(name) => Ok(name),
         None => bail!("find a C compiler: install musl-gcc (Debian and Ubuntu: apt-get install musl-tools) or gcc"),
