@@ -18,6 +18,9 @@ use time::OffsetDateTime;
 
 use super::StorageError;
 
+/// Blobs in a page of a listing. The service would give 5000, which are several MB in memory, and several containers are listed at a time.
+const PAGE: i32 = 1000;
+
 /// One account's blobs. Cheap to clone; all clones share the connections.
 #[derive(Clone)]
 pub struct Blobs(Arc<BlobServiceClient>);
@@ -169,6 +172,7 @@ impl Blobs {
         let options = BlobContainerClientListBlobsOptions {
             include: Some(vec![ListBlobsIncludeItem::Metadata]),
             prefix: (!prefix.is_empty()).then(|| prefix.to_owned()),
+            maxresults: Some(PAGE),
             ..Default::default()
         };
         let container = self.0.blob_container_client(container);

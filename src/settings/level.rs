@@ -4,9 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The quick level: six times as quick as [`HARD`], for a twelfth more on the wire.
+/// The quick level: seven times as quick as [`HARD`], for a tenth more on the wire (`cargo bench-stages`).
 const QUICK: i32 = 1;
-/// The level with the least bill, compute and egress together (`cargo bench-stages`).
+/// The level with the least bill, compute and egress together.
 const HARD: i32 = 8;
 
 /// How hard batches are compressed.

@@ -21,7 +21,7 @@ use crate::loopback::Body;
 /// The account, as the first part of every path.
 pub(super) const ACCOUNT: &str = "devstoreaccount1";
 
-/// Blobs in one page of a listing, as the real service has it.
+/// Blobs in one page of a listing, where the request names no number: as the real service has it.
 const PAGE: usize = 5000;
 
 /// How long a blob has been quiet.
@@ -93,7 +93,7 @@ impl Storage {
         let comp = query.get("comp").map(String::as_str);
         let (kind, response) = match (method, path.split_once('/'), comp) {
             (&Method::GET, None, Some("list")) if path.is_empty() => ("list containers", self.containers()),
-            (&Method::GET, None, Some("list")) => ("list blobs", self.list(&path, query.get("marker"))),
+            (&Method::GET, None, Some("list")) => ("list blobs", self.list(&path, &query)),
             (&Method::HEAD, Some(key), None) => ("get properties", self.head(key)),
             (&Method::GET, Some(key), None) => ("get blob", self.get(key, headers)),
             (&Method::PUT, Some(key), Some("metadata")) => ("set metadata", self.set_metadata(key, headers)),
@@ -111,12 +111,13 @@ impl Storage {
         xml(&format!("<EnumerationResults><Containers>{items}</Containers><NextMarker/></EnumerationResults>"))
     }
 
-    fn list(&self, container: &str, marker: Option<&String>) -> hyper::http::Result<Response<Body>> {
-        let from = (container.to_owned(), marker.cloned().unwrap_or_default());
+    fn list(&self, container: &str, query: &BTreeMap<String, String>) -> hyper::http::Result<Response<Body>> {
+        let from = (container.to_owned(), query.get("marker").cloned().unwrap_or_default());
+        let page = query.get("maxresults").and_then(|most| most.parse().ok()).unwrap_or(PAGE);
         let blobs = lock(&self.blobs);
         let mut rest = blobs.range(from..).take_while(|((of, _), _)| of == container);
         let mut items = String::new();
-        for ((_, name), blob) in rest.by_ref().take(PAGE) {
+        for ((_, name), blob) in rest.by_ref().take(page) {
             let metadata: String = blob.metadata.iter().map(|(key, value)| format!("<{key}>{value}</{key}>")).collect();
             let (length, written) = (blob.length, to_rfc7231(&blob.written));
             items += &format!(
