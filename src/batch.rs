@@ -152,6 +152,7 @@ fn empty(offset: u64) -> Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body::Room;
     use crate::lines::Lines;
 
     const LIMITS: BatchLimits = BatchLimits { bytes: 30, rows: 3, row_bytes: 20 };
@@ -200,6 +201,21 @@ mod tests {
             ]
         );
         assert_eq!(bodies(&out), b"{\"a\":1}\n{\"a\":2}\n");
+    }
+
+    #[tokio::test]
+    async fn a_batch_moves_into_its_body_with_all_it_has() {
+        let (room, mut lines, mut batcher) = (Room::new(1, 30), Lines::new(0), Batcher::new(LIMITS, 0));
+        let mut out = Vec::new();
+        lines.feed(b"{\"a\":1}\n", |line| out.extend(batcher.push(line)));
+        assert!(batcher.wants_body());
+        batcher.move_to(room.body().await);
+        assert!(!batcher.wants_body());
+        lines.feed(b"{\"a\":2}\n", |line| out.extend(batcher.push(line)));
+        out.extend(batcher.cut());
+        assert_eq!(bodies(&out), b"{\"a\":1}\n{\"a\":2}\n");
+        assert_eq!((out.len(), out[0].row(1)), (1, b"{\"a\":2}".as_slice()));
+        assert!(batcher.wants_body(), "the next one begins beside the room");
     }
 
     #[test]

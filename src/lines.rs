@@ -275,6 +275,17 @@ mod tests {
     }
 
     #[test]
+    fn what_the_filter_leaves_is_judged_strictly() {
+        let nested = |levels: usize| format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
+        assert_eq!(check_row(nested(100).as_bytes(), 10_000), Ok(()));
+        assert_eq!(check_row(nested(101).as_bytes(), 10_000), Err(BadRow::TooDeep));
+        assert_eq!(check_row(b"{\t}", 100), Ok(()), "white space that data export does not write");
+        assert_eq!(check_row(b"[{}]", 100), Err(BadRow::NotAnObject));
+        assert_eq!(check_row(b"{\"a\":tru}", 100), Err(BadRow::NotJson(9)));
+        assert_eq!(check_row(b"{\"a\":\"\xff\"}", 100), Err(BadRow::NotUtf8));
+    }
+
+    #[test]
     fn depth_ignores_brackets_in_strings() {
         assert_eq!(depth(br#"{"a":"[[[{{{\"[[","b":[[{}]]}"#), 4);
     }
