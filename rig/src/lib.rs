@@ -9,6 +9,7 @@ pub mod faults;
 pub mod handler;
 pub mod host;
 mod lag;
+pub mod loganalytics;
 mod loopback;
 pub mod npm;
 pub mod package;

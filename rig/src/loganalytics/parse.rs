@@ -1,0 +1,325 @@
+//! The part of the query language that the stand-in understands. Everything else is refused where it stands.
+
+use super::error::QueryError;
+use super::lex::{self, Token, Word};
+
+/// A query: where rows come from, and what is done with them in order.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Query {
+    pub(crate) source: Source,
+    pub(crate) operators: Vec<Operator>,
+}
+
+/// Where rows come from.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Source {
+    Table(String),
+    Nested(Box<Query>),
+}
+
+/// What is done with rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Operator {
+    Where(Expr),
+    Extend(Vec<Column>),
+    Project(Vec<Column>),
+    ProjectAway(Vec<String>),
+    Take(usize),
+    /// Columns, and whether each goes downwards.
+    Sort(Vec<(Expr, bool)>),
+    Count,
+    Summarize {
+        aggregates: Vec<Column>,
+        by: Vec<Column>,
+    },
+    Distinct(Vec<Column>),
+    GetSchema,
+}
+
+impl Operator {
+    /// Its name in error messages.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Where(_) => "where",
+            Self::Extend(_) => "extend",
+            Self::Project(_) => "project",
+            Self::ProjectAway(_) => "project-away",
+            Self::Take(_) => "take",
+            Self::Sort(_) => "sort",
+            Self::Count => "count",
+            Self::Summarize { .. } => "summarize",
+            Self::Distinct(_) => "distinct",
+            Self::GetSchema => "getschema",
+        }
+    }
+}
+
+/// `Name = expression`, or an expression alone.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Column {
+    pub(crate) name: Option<String>,
+    pub(crate) value: Expr,
+}
+
+/// An expression.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Expr {
+    Name(String),
+    Text(String),
+    Long(i64),
+    Real(f64),
+    Bool(bool),
+    Span(i64),
+    Time(i64),
+    /// `*` as an argument: all columns.
+    Star,
+    Call(String, Vec<Expr>),
+    /// `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `startswith`, `and`, `or`.
+    Binary(&'static str, Box<Expr>, Box<Expr>),
+    In(Box<Expr>, Vec<Expr>),
+}
+
+/// Parses a whole query.
+pub(crate) fn parse(text: &str) -> Result<Query, QueryError> {
+    let mut parser = Parser { tokens: lex::words(text), at: 0 };
+    let query = parser.query()?;
+    match parser.peek() {
+        Word::End => Ok(query),
+        _ => parser.fail(),
+    }
+}
+
+struct Parser {
+    tokens: Vec<Token>,
+    at: usize,
+}
+
+impl Parser {
+    fn peek(&self) -> &Word {
+        &self.tokens[self.at].word
+    }
+
+    /// The next word, which is then used up; the end never is.
+    fn next(&mut self) -> Word {
+        let word = self.peek().clone();
+        self.at = (self.at + 1).min(self.tokens.len() - 1);
+        word
+    }
+
+    fn fail<T>(&self) -> Result<T, QueryError> {
+        Err(self.tokens[self.at].error())
+    }
+
+    fn takes_sign(&mut self, sign: &str) -> bool {
+        let found = matches!(self.peek(), Word::Sign(next) if *next == sign);
+        if found {
+            self.next();
+        }
+        found
+    }
+
+    fn takes_name(&mut self, name: &str) -> bool {
+        let found = matches!(self.peek(), Word::Name(next) if next == name);
+        if found {
+            self.next();
+        }
+        found
+    }
+
+    fn sign(&mut self, sign: &str) -> Result<(), QueryError> {
+        if self.takes_sign(sign) { Ok(()) } else { self.fail() }
+    }
+
+    fn name(&mut self) -> Result<String, QueryError> {
+        match self.peek().clone() {
+            Word::Name(name) | Word::Quoted(name) => {
+                self.next();
+                Ok(name)
+            }
+            _ => self.fail(),
+        }
+    }
+
+    fn query(&mut self) -> Result<Query, QueryError> {
+        let source = if self.takes_sign("(") {
+            let inner = self.query()?;
+            self.sign(")")?;
+            Source::Nested(Box::new(inner))
+        } else {
+            Source::Table(self.name()?)
+        };
+        let mut operators = Vec::new();
+        while self.takes_sign("|") {
+            operators.push(self.operator()?);
+        }
+        Ok(Query { source, operators })
+    }
+
+    fn operator(&mut self) -> Result<Operator, QueryError> {
+        let Word::Name(name) = self.peek().clone() else { return self.fail() };
+        let start = self.at;
+        self.next();
+        Ok(match name.as_str() {
+            "where" | "filter" => Operator::Where(self.expression()?),
+            "extend" => Operator::Extend(self.columns()?),
+            "project" if self.takes_sign("-") => {
+                if !self.takes_name("away") {
+                    return self.fail();
+                }
+                let mut names = vec![self.name()?];
+                while self.takes_sign(",") {
+                    names.push(self.name()?);
+                }
+                Operator::ProjectAway(names)
+            }
+            "project" => Operator::Project(self.columns()?),
+            "take" | "limit" => match self.peek() {
+                Word::Long(rows) => {
+                    let rows = usize::try_from(*rows).expect("a number without a sign");
+                    self.next();
+                    Operator::Take(rows)
+                }
+                _ => return self.fail(),
+            },
+            "sort" | "order" => Operator::Sort(self.order()?),
+            "count" => Operator::Count,
+            "summarize" => self.summarize()?,
+            "distinct" => Operator::Distinct(self.columns()?),
+            "getschema" => Operator::GetSchema,
+            _ => {
+                self.at = start;
+                return self.fail();
+            }
+        })
+    }
+
+    fn order(&mut self) -> Result<Vec<(Expr, bool)>, QueryError> {
+        if !self.takes_name("by") {
+            return self.fail();
+        }
+        let mut columns = Vec::new();
+        loop {
+            let column = self.operand()?;
+            // Downwards is the language's own default.
+            let down = !self.takes_name("asc");
+            if down {
+                self.takes_name("desc");
+            }
+            columns.push((column, down));
+            if !self.takes_sign(",") {
+                return Ok(columns);
+            }
+        }
+    }
+
+    fn summarize(&mut self) -> Result<Operator, QueryError> {
+        let by_alone = matches!(self.peek(), Word::Name(name) if name == "by");
+        let aggregates = if by_alone { Vec::new() } else { self.columns()? };
+        let by = if self.takes_name("by") { self.columns()? } else { Vec::new() };
+        Ok(Operator::Summarize { aggregates, by })
+    }
+
+    /// `Name = expression, expression, ...`
+    fn columns(&mut self) -> Result<Vec<Column>, QueryError> {
+        let mut columns = Vec::new();
+        loop {
+            let is_named = matches!(self.peek(), Word::Name(_) | Word::Quoted(_))
+                && matches!(self.tokens.get(self.at + 1).map(|token| &token.word), Some(Word::Sign("=")));
+            let name = if is_named { Some(self.name()?) } else { None };
+            if is_named {
+                self.sign("=")?;
+            }
+            columns.push(Column { name, value: self.expression()? });
+            if !self.takes_sign(",") {
+                return Ok(columns);
+            }
+        }
+    }
+
+    fn expression(&mut self) -> Result<Expr, QueryError> {
+        let mut left = self.conjunction()?;
+        while self.takes_name("or") {
+            left = Expr::Binary("or", Box::new(left), Box::new(self.conjunction()?));
+        }
+        Ok(left)
+    }
+
+    fn conjunction(&mut self) -> Result<Expr, QueryError> {
+        let mut left = self.comparison()?;
+        while self.takes_name("and") {
+            left = Expr::Binary("and", Box::new(left), Box::new(self.comparison()?));
+        }
+        Ok(left)
+    }
+
+    fn comparison(&mut self) -> Result<Expr, QueryError> {
+        let left = self.operand()?;
+        if self.takes_name("in") {
+            return Ok(Expr::In(Box::new(left), self.arguments()?));
+        }
+        if self.takes_name("between") {
+            self.sign("(")?;
+            let low = self.operand()?;
+            self.sign("..")?;
+            let high = self.operand()?;
+            self.sign(")")?;
+            let above = Expr::Binary(">=", Box::new(left.clone()), Box::new(low));
+            let below = Expr::Binary("<=", Box::new(left), Box::new(high));
+            return Ok(Expr::Binary("and", Box::new(above), Box::new(below)));
+        }
+        let signs = ["==", "!=", "<", "<=", ">", ">="].into_iter().find(|sign| self.takes_sign(sign));
+        let sign = signs.or_else(|| ["contains", "startswith"].into_iter().find(|name| self.takes_name(name)));
+        match sign {
+            Some(sign) => Ok(Expr::Binary(sign, Box::new(left), Box::new(self.operand()?))),
+            None => Ok(left),
+        }
+    }
+
+    fn arguments(&mut self) -> Result<Vec<Expr>, QueryError> {
+        self.sign("(")?;
+        let mut arguments = Vec::new();
+        if self.takes_sign(")") {
+            return Ok(arguments);
+        }
+        loop {
+            arguments.push(if self.takes_sign("*") { Expr::Star } else { self.expression()? });
+            if !self.takes_sign(",") {
+                self.sign(")")?;
+                return Ok(arguments);
+            }
+        }
+    }
+
+    fn operand(&mut self) -> Result<Expr, QueryError> {
+        if self.takes_sign("(") {
+            let inner = self.expression()?;
+            self.sign(")")?;
+            return Ok(inner);
+        }
+        let negative = self.takes_sign("-");
+        let operand = match (self.peek().clone(), negative) {
+            (Word::Long(number), _) => Expr::Long(if negative { -number } else { number }),
+            (Word::Real(number), _) => Expr::Real(if negative { -number } else { number }),
+            (Word::Span(ticks), _) => Expr::Span(if negative { -ticks } else { ticks }),
+            (Word::Text(text), false) => Expr::Text(text),
+            (Word::Time(ticks), false) => Expr::Time(ticks),
+            (Word::Name(name), false) if name == "true" || name == "false" => Expr::Bool(name == "true"),
+            (Word::Name(name), false) if self.is_call() => {
+                self.next();
+                return Ok(Expr::Call(name, self.arguments()?));
+            }
+            (Word::Name(name) | Word::Quoted(name), false) => Expr::Name(name),
+            _ => return self.fail(),
+        };
+        self.next();
+        Ok(operand)
+    }
+
+    fn is_call(&self) -> bool {
+        matches!(self.tokens.get(self.at + 1).map(|token| &token.word), Some(Word::Sign("(")))
+    }
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

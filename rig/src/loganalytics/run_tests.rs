@@ -1,0 +1,212 @@
+//! Queries over a small table, by what they answer.
+
+use serde_json::{Value as Json, json};
+
+use super::super::parse;
+use super::super::result::{Answer, Limits};
+use super::super::ticks;
+use super::*;
+
+const NO_LIMITS: Limits = Limits { rows: usize::MAX, bytes: usize::MAX };
+
+fn tables() -> Tables {
+    let rows: Vec<_> = (0..10)
+        .map(|n| {
+            json!({
+                "TimeGenerated": format!("2026-01-0{}T00:00:00.000000{}Z", 1 + n / 5, n), "Type": "T", "N": n, "Even": n % 2 == 0,
+                "Name": if n == 3 { json!(null) } else { json!(format!("name \"{n}\"")) }, "Props": {"n": n},
+                "_ItemId": format!("id-{n}"),
+            })
+        })
+        .collect();
+    let columns = [
+        ("TimeGenerated", Kind::DateTime),
+        ("Type", Kind::String),
+        ("N", Kind::Long),
+        ("Even", Kind::Bool),
+        ("Name", Kind::String),
+        ("Props", Kind::Dynamic),
+    ];
+    let table = Table::new("T", &columns).hidden(&[("_ItemId", Kind::String)]).rows(&rows).unwrap();
+    let basic = table.clone().plan(Plan::Basic);
+    Tables::from([("T".to_owned(), table), ("B".to_owned(), basic)])
+}
+
+fn answer(query: &str, range: Range) -> Result<Json, QueryError> {
+    let tables = tables();
+    let relation = run(&tables, &parse::parse(query)?, range, Plan::Analytics)?;
+    Ok(serde_json::from_str::<Json>(&Answer::new(&relation, NO_LIMITS).tables).unwrap()[0].clone())
+}
+
+fn rows(query: &str) -> Json {
+    answer(query, Range::ALL).expect(query)["rows"].clone()
+}
+
+/// The numbers N of the rows that are answered.
+fn numbers(query: &str) -> Vec<i64> {
+    rows(&format!("{query} | project N")).as_array().unwrap().iter().map(|row| row[0].as_i64().unwrap()).collect()
+}
+
+#[test]
+fn whole_rows() {
+    let table = answer("T | take 2", Range::ALL).unwrap();
+    let columns: Vec<_> = table["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|column| format!("{}:{}", column["name"], column["type"]))
+        .collect();
+    assert_eq!(
+        columns.join(" ").replace('"', ""),
+        "TimeGenerated:datetime Type:string N:long Even:bool Name:string Props:dynamic"
+    );
+    let expected = json!([
+        ["2026-01-01T00:00:00Z", "T", 0, true, "name \"0\"", "{\"n\":0}"],
+        ["2026-01-01T00:00:00.0000001Z", "T", 1, false, "name \"1\"", "{\"n\":1}"],
+    ]);
+    assert_eq!((&table["name"], &table["rows"]), (&json!("PrimaryResult"), &expected));
+    assert_eq!(rows("T | where N == 3 | project Name"), json!([[""]]), "text is never null");
+}
+
+#[test]
+fn hidden_columns_come_when_named() {
+    let table = answer("T | where N == 1 | extend _ItemId, Kind = \"x\", Copy = N", Range::ALL).unwrap();
+    assert_eq!(table["columns"].as_array().map(Vec::len), Some(9));
+    let expected = json!(["2026-01-01T00:00:00.0000001Z", "T", 1, false, "name \"1\"", "{\"n\":1}", "id-1", "x", 1]);
+    assert_eq!(table["rows"], json!([expected]));
+    assert_eq!(rows("T | where _ItemId == \"id-7\" | project _ItemId, N"), json!([["id-7", 7]]));
+    assert_eq!(rows("T | where N == 1 | extend N = \"other\" | project N"), json!([["other"]]));
+    let missing = QueryError::column("extend", "_ResourceId");
+    assert_eq!(answer("T | extend _ResourceId", Range::ALL), Err(missing));
+    assert_eq!(answer("T | project N | extend _ItemId", Range::ALL), Err(QueryError::column("extend", "_ItemId")));
+}
+
+#[test]
+fn conditions() {
+    let check = |condition: &str, expected: &[i64]| {
+        assert_eq!(numbers(&format!("T | where {condition}")), expected, "{condition}")
+    };
+    check("N >= 8", &[8, 9]);
+    check("N == 1 or N == 2 and Even == true", &[1, 2]);
+    check("(N == 1 or N == 2) and Even == true", &[2]);
+    check("Even == false and N != 3 and N < 6", &[1, 5]);
+    check("Name == \"name \\\"4\\\"\"", &[4]);
+    check("Name contains \"E \\\"4\"", &[4]);
+    check("N in (4, 2, 77)", &[2, 4]);
+    check("isnotempty(Name) and N < 5", &[0, 1, 2, 4]);
+    check("isempty(Name)", &[3]);
+    check("not(N < 9)", &[9]);
+    check("TimeGenerated == datetime(2026-01-01T00:00:00.0000003Z)", &[3]);
+    check("TimeGenerated != datetime(2026-01-01T00:00:00.0000003Z) and N < 5", &[0, 1, 2, 4]);
+    check("N > 2 and TimeGenerated < datetime(2026-01-02)", &[3, 4]);
+}
+
+#[test]
+fn half_open_windows_meet_without_gap_or_overlap() {
+    let window = |from: i64, to: i64| {
+        let at = |tick: i64| ticks::format(ticks::parse("2026-01-01").unwrap() + tick);
+        numbers(&format!("T | where TimeGenerated >= datetime({}) and TimeGenerated < datetime({})", at(from), at(to)))
+    };
+    assert_eq!(window(1, 4), [1, 2, 3]);
+    assert_eq!(window(4, 5), [4]);
+    assert_eq!(window(5, 5), [0_i64; 0]);
+    assert_eq!(window(0, ticks::DAY + 5), [0, 1, 2, 3, 4]);
+    assert_eq!(window(0, ticks::DAY + 6), [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn the_timespan_has_both_its_ends_in_it() {
+    let from = ticks::parse("2026-01-01").unwrap();
+    let range = Range { from: from + 1, to: from + 3 };
+    assert_eq!(answer("T | project N", range).unwrap()["rows"], json!([[1], [2], [3]]));
+    assert_eq!(answer("T | where N > 2 | count", range).unwrap()["rows"], json!([[1]]));
+}
+
+#[test]
+fn a_hash_covers_each_row_once() {
+    for value in ["_ItemId", "tostring(pack_all())"] {
+        let parts = (0..4).map(|part| numbers(&format!("T | where hash({value}, 4) == {part}")));
+        let mut all: Vec<_> = parts.flatten().collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..10).collect::<Vec<_>>(), "{value}");
+    }
+}
+
+#[test]
+fn order_and_length() {
+    assert_eq!(numbers("T | sort by N | take 3"), [9, 8, 7]);
+    assert_eq!(numbers("T | sort by Even asc, TimeGenerated desc | limit 6"), [9, 7, 5, 3, 1, 8]);
+    assert_eq!(numbers("T | take 3 | sort by N desc"), [2, 1, 0]);
+    assert_eq!(numbers("(T | where N > 5) | where Even == true"), [6, 8]);
+}
+
+#[test]
+fn sums() {
+    assert_eq!(rows("T | count"), json!([[10]]));
+    assert_eq!(rows("T | where N > 100 | count"), json!([[0]]));
+    assert_eq!(
+        rows(
+            "T | summarize Rows = count(), Lo = min(TimeGenerated), Hi = max(TimeGenerated) by Bin = bin(TimeGenerated, 1d)"
+        ),
+        json!([
+            ["2026-01-01T00:00:00Z", 5, "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.0000004Z"],
+            ["2026-01-02T00:00:00Z", 5, "2026-01-02T00:00:00.0000005Z", "2026-01-02T00:00:00.0000009Z"],
+        ])
+    );
+    assert_eq!(rows("T | summarize count() by bin(TimeGenerated, 4tick), Type | count"), json!([[4]]));
+    assert_eq!(rows("T | summarize sum(N), dcount(Type) by Even"), json!([[true, 20, 1], [false, 25, 1]]));
+    assert_eq!(rows("T | where N > 100 | summarize Rows = count(), Hi = max(TimeGenerated)"), json!([[0, null]]));
+    assert_eq!(rows("T | where N > 100 | summarize Rows = count() by Type"), json!([]));
+    assert_eq!(rows("T | distinct Even"), json!([[true], [false]]));
+    let names =
+        answer("T | summarize count(), sum(N) by bin(TimeGenerated, 1d)", Range::ALL).unwrap()["columns"].clone();
+    assert_eq!(
+        names.as_array().unwrap().iter().map(|column| column["name"].clone()).collect::<Vec<_>>(),
+        ["TimeGenerated", "count_", "sum_N"]
+    );
+}
+
+#[test]
+fn sizes_are_those_of_the_cells() {
+    let size = |query: &str| rows(query)[0][0].as_i64().unwrap();
+    let row: String = rows("T | where N == 4")[0].as_array().unwrap().iter().map(Json::to_string).collect();
+    assert_eq!(size("T | where N == 4 | summarize sum(estimate_data_size(*))"), 16 + i64::try_from(row.len()).unwrap());
+    assert_eq!(size("T | where N == 4 | project N, Type | summarize sum(estimate_data_size(*))"), 16 + 4);
+    assert_eq!(
+        size("T | where N == 4 | extend Size = estimate_data_size(*) | project Size"),
+        16 + i64::try_from(row.len()).unwrap()
+    );
+}
+
+#[test]
+fn the_schema() {
+    let schema = answer("T | project-away Type, Name | extend _ItemId | getschema", Range::ALL).unwrap();
+    let expected = json!([
+        ["TimeGenerated", 0, "System.DateTime", "datetime"],
+        ["N", 1, "System.Int64", "long"],
+        ["Even", 2, "System.SByte", "bool"],
+        ["Props", 3, "System.Object", "dynamic"],
+        ["_ItemId", 4, "System.String", "string"],
+    ]);
+    assert_eq!((&schema["name"], &schema["rows"]), (&json!("getschema"), &expected));
+}
+
+#[test]
+fn refused_for_what_it_means() {
+    let check = |query: &str, expected: QueryError| assert_eq!(answer(query, Range::ALL), Err(expected), "{query}");
+    check("Foo | where a == 1", QueryError::table("where", "Foo"));
+    check("Foo", QueryError::table("", "Foo"));
+    check("T | where Foo == 1", QueryError::column("where", "Foo"));
+    check("T | where type == \"T\"", QueryError::column("where", "type"));
+    check("T | project-away Foo", QueryError::column("project-away", "Foo"));
+    check("T | summarize sum(Foo)", QueryError::column("summarize", "Foo"));
+    check("B | take 1", QueryError::basic());
+    let code = |query: &str| match answer(query, Range::ALL) {
+        Err(QueryError::Semantic { code, .. }) => code,
+        other => panic!("{query}: {other:?}"),
+    };
+    assert_eq!(code("T | where TimeGenerated > \"2026-01-01\""), "SEM0064");
+    assert_eq!(code("T | where frobnicate(N) == 1"), "SEM0260");
+    assert_eq!(code("T | summarize N"), "SEM0086");
+    assert_eq!(code("T | where hash(N, 0) == 1"), "SEM0219");
+}

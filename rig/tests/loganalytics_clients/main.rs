@@ -1,0 +1,83 @@
+//! The stand-in for Log Analytics, held to its contract: the official client runs against it unchanged, and each limit, switch and fault does what it says.
+
+mod access;
+mod faults;
+mod limits;
+mod query;
+
+use std::sync::OnceLock;
+
+use reqwest::header::HeaderMap;
+use rig::loganalytics::{Kind, LogAnalytics, Options, Table};
+use serde_json::{Value, json};
+
+/// The table that exists from the start: ten rows, one in each tick from 2026-01-01.
+const TABLE: &str = "Rows_CL";
+
+async fn start(options: Options) -> LogAnalytics {
+    let service = LogAnalytics::start(options).await.expect("start the stand-in");
+    let rows: Vec<_> = (0..10)
+        .map(|n| json!({"TimeGenerated": format!("2026-01-01T00:00:00.000000{n}Z"), "N": n, "_ItemId": format!("id-{n}")}))
+        .collect();
+    let table = Table::new(TABLE, &[("TimeGenerated", Kind::DateTime), ("N", Kind::Long)]);
+    service.add(table.hidden(&[("_ItemId", Kind::String)]).rows(&rows).expect("rows of the table"));
+    service
+}
+
+fn client() -> reqwest::Client {
+    static CLIENT: OnceLock<()> = OnceLock::new();
+    CLIENT.get_or_init(rig::install_tls);
+    // No pool: each test's runtime ends with the test, and its connections with it.
+    reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("build a client")
+}
+
+/// A whole answer.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The numbers N, where they are the only column.
+    fn numbers(&self) -> Vec<i64> {
+        let body = self.json();
+        let rows = body["tables"][0]["rows"].as_array().unwrap_or_else(|| panic!("no rows: {body}"));
+        rows.iter().map(|row| row[0].as_i64().expect("a number")).collect()
+    }
+}
+
+/// Sends, and reads the answer to its end; an error means that the connection broke somewhere.
+async fn send(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Ok(Answer { status, headers, body: response.bytes().await?.to_vec() })
+}
+
+/// A token of the stand-in's identity.
+async fn token(service: &LogAnalytics, resource: &str) -> String {
+    let identity = service.identity();
+    let request = client().get(identity.url()).query(&[("api-version", "2019-08-01"), ("resource", resource)]);
+    let answer = send(request.header("X-IDENTITY-HEADER", identity.header())).await.expect("an answer").json();
+    answer["access_token"].as_str().expect("a token").to_owned()
+}
+
+/// A request with a good token to an endpoint of the workspace.
+async fn post(service: &LogAnalytics, endpoint: &str, body: Value) -> reqwest::RequestBuilder {
+    let url = format!("{}/v1/workspaces/{}/{endpoint}", service.url(), service.workspace());
+    client().post(url).bearer_auth(token(service, "https://api.loganalytics.io").await).json(&body)
+}
+
+/// Asks, and answers whatever comes.
+async fn ask(service: &LogAnalytics, query: &str) -> Answer {
+    send(post(service, "query", json!({"query": query})).await).await.expect("an answer")
+}
