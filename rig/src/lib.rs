@@ -13,6 +13,7 @@ pub mod loganalytics;
 mod loopback;
 pub mod npm;
 pub mod package;
+pub mod pip;
 pub mod proxy;
 pub mod rows;
 pub mod soak;

@@ -6,7 +6,6 @@ mod corpus;
 pub mod floor;
 mod growth;
 mod peers;
-mod pip;
 mod plot;
 mod price;
 mod server;

@@ -9,9 +9,10 @@ use anyhow::Context as _;
 
 use super::plot::{Panel, svg};
 use super::server::Addresses;
-use super::{Bench, Load, Measured, Mover, megabytes, pip, size_name};
+use super::{Bench, Load, Measured, Mover, megabytes, size_name};
 use crate::demo::print;
 use crate::npm::{self, workspace};
+use crate::pip;
 
 /// One script, and what runs it.
 #[derive(Debug, PartialEq, Eq)]

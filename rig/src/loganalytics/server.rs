@@ -14,8 +14,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Response};
 use hyper_util::rt::TokioIo;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
@@ -159,7 +160,7 @@ impl Door {
     }
 }
 
-/// A certificate for localhost that signs itself, and the file from which clients can learn to trust it.
+/// A certificate for localhost, and the file with the authority that signed it, from which clients learn to trust it.
 pub(crate) struct Certificate {
     acceptor: TlsAcceptor,
     file: PathBuf,
@@ -168,14 +169,11 @@ pub(crate) struct Certificate {
 impl Certificate {
     pub(crate) fn new() -> anyhow::Result<Self> {
         crate::install_tls();
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let made = rcgen::generate_simple_self_signed(names).context("make a certificate")?;
+        let (authority, chain, key) = make().context("make a certificate")?;
         let name = format!("rig-loganalytics-{}-{:x}.pem", std::process::id(), fastrand::u64(..));
         let file = std::env::temp_dir().join(name);
-        std::fs::write(&file, made.cert.pem()).context("write the certificate")?;
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-        let config =
-            ServerConfig::builder().with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key)?;
+        std::fs::write(&file, authority).context("write the certificate")?;
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), file })
     }
 
@@ -188,4 +186,22 @@ impl Drop for Certificate {
     fn drop(&mut self) {
         std::fs::remove_file(&self.file).ok();
     }
+}
+
+/// An authority in PEM, and a certificate that it signed, with its key. Strict clients do not take a certificate that signs itself.
+fn make() -> Result<(String, Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), rcgen::Error> {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    authority.distinguished_name.push(DnType::CommonName, "authority of the rig");
+    let key = KeyPair::generate()?;
+    let pem = authority.self_signed(&key)?.pem();
+    let issuer = Issuer::new(authority, key);
+
+    let mut server = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+    server.use_authority_key_identifier_extension = true;
+    let key = KeyPair::generate()?;
+    let certificate = server.signed_by(&key, &issuer)?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    Ok((pem, vec![certificate.der().clone()], key))
 }

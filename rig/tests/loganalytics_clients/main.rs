@@ -3,7 +3,9 @@
 mod access;
 mod faults;
 mod limits;
+mod python;
 mod query;
+mod samples;
 
 use std::sync::OnceLock;
 

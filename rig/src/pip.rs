@@ -1,7 +1,7 @@
 //! Pinned Python packages that the rig fetches by itself, once, into a virtual environment in `target/rig/`.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context as _, bail};
@@ -13,7 +13,7 @@ use crate::npm::{cache, fingerprint, workspace};
 ///
 /// # Errors
 /// Python or its pip is missing, or pip fails; its words are in the error.
-pub(super) async fn install(folder: &str) -> anyhow::Result<PathBuf> {
+pub async fn install(folder: &str) -> anyhow::Result<PathBuf> {
     let requirements = workspace().join(folder).join("requirements.txt");
     let lock = std::fs::read(&requirements).with_context(|| format!("read {folder}/requirements.txt"))?;
     let environment = cache().join(format!("python-{:016x}", fingerprint(&lock)));
@@ -21,15 +21,41 @@ pub(super) async fn install(folder: &str) -> anyhow::Result<PathBuf> {
     // Written last: an environment without it was begun and not finished.
     let finished = environment.join("finished");
     if !finished.is_file() {
-        let environment = environment.as_os_str();
-        run("python3".as_ref(), &["-m".as_ref(), "venv".as_ref(), "--clear".as_ref(), environment]).await?;
+        let pip = environment_with_pip(&environment).await?;
         let install =
             ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--requirement"];
-        let arguments: Vec<&OsStr> = install.iter().map(OsStr::new).chain([requirements.as_os_str()]).collect();
-        run(python.as_os_str(), &arguments).await?;
+        let install = install.iter().map(OsStr::new).chain([requirements.as_os_str()]);
+        match pip {
+            Pip::Own => run(python.as_os_str(), &install.collect::<Vec<_>>()).await?,
+            Pip::Outer => {
+                let into = ["-m", "pip", "--python"].map(OsStr::new).into_iter().chain([python.as_os_str()]);
+                run("python3".as_ref(), &into.chain(install.skip(2)).collect::<Vec<_>>()).await?;
+            }
+        }
         std::fs::write(finished, "").context("note that the environment is finished")?;
     }
     Ok(python)
+}
+
+/// The pip that installs into an environment.
+enum Pip {
+    /// Its own.
+    Own,
+    /// That of the Python which made it.
+    Outer,
+}
+
+/// Makes an environment. Where Python is split into packages, the one that puts pip into environments (`python3-venv` on Debian) may be
+/// missing; then the outer pip serves.
+async fn environment_with_pip(environment: &Path) -> anyhow::Result<Pip> {
+    let make = ["-m", "venv", "--clear"].map(OsStr::new);
+    let environment = environment.as_os_str();
+    let Err(whole) = run("python3".as_ref(), &[make[0], make[1], make[2], environment]).await else {
+        return Ok(Pip::Own);
+    };
+    let bare = [make[0], make[1], make[2], "--without-pip".as_ref(), environment];
+    run("python3".as_ref(), &bare).await.map_err(|bare| whole.context(format!("without pip neither: {bare:#}")))?;
+    Ok(Pip::Outer)
 }
 
 async fn run(program: &OsStr, arguments: &[&OsStr]) -> anyhow::Result<()> {
