@@ -70,7 +70,7 @@ pub(crate) async fn answer(shared: &Arc<Shared>, call: &Call) -> io::Result<Repl
         Err(error) => return Ok(error.into()),
     };
     let (limit, takes) = (limit(shared, &prefer), shared.options.duration(answer.scanned, answer.bytes));
-    // Also with no time to spend: a sleep of none still goes through the timer.
+    // A sleep of no time would still wait for the timer's next turn.
     if !takes.is_zero() {
         sleep(takes.min(limit)).await;
     }
@@ -123,8 +123,8 @@ fn admit(shared: &Shared, call: &Call) -> Result<(Plan, Asked, Prefer), Reply> {
     if asked.workspaces.iter().flatten().any(|workspace| !is_known(workspace)) {
         return Err(unknown());
     }
-    let tables = shared.tables.read().unwrap_or_else(PoisonError::into_inner);
-    if shared.options.empty_is_204 && tables.values().all(super::Table::is_empty) {
+    let is_empty = || shared.tables.read().unwrap_or_else(PoisonError::into_inner).values().all(super::Table::is_empty);
+    if shared.options.empty_is_204 && is_empty() {
         return Err(Reply::raw(204, ""));
     }
     Ok((plan, asked, prefer))

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::bind::{Bound, Column, default_name, semantic};
+use super::bind::{Bound, default_name, semantic};
 use super::error::QueryError;
 use super::parse::{Column as Parsed, Expr};
 use super::run::Relation;
@@ -37,21 +37,24 @@ pub(crate) fn run<'a>(rows: &Relation, aggregates: &[Parsed], by: &[Parsed]) -> 
         places.insert(String::new(), 0);
         groups.push((String::new(), start(&functions)));
     }
-    let mut key = String::new();
+    let mut last: Option<(Vec<Value>, usize)> = None;
     for row in rows.rows.iter() {
-        key.clear();
-        write_key(&keys, row, &mut key);
-        let place = match places.get(&key) {
-            Some(place) => *place,
-            None => {
-                places.insert(key.clone(), groups.len());
-                groups.push((key.clone(), start(&functions)));
-                groups.len() - 1
+        let values: Vec<_> = keys.iter().map(|key| key.value.value(row)).collect();
+        // Rows of one group mostly follow each other: bins of time do.
+        let place = match last {
+            Some((known, place)) if known == values => place,
+            _ => {
+                let key: Vec<_> = keys.iter().map(|key| key.value.cell(row)).collect();
+                *places.entry(key.join(",")).or_insert_with_key(|key| {
+                    groups.push((key.clone(), start(&functions)));
+                    groups.len() - 1
+                })
             }
         };
         for ((_, _, function), state) in functions.iter().zip(&mut groups[place].1) {
             add(function, state, row);
         }
+        last = Some((values, place));
     }
     let columns = keys.iter().map(|key| (key.name.clone(), key.kind));
     let columns = columns.chain(functions.iter().map(|(name, kind, _)| (name.clone(), *kind))).collect();
@@ -61,15 +64,6 @@ pub(crate) fn run<'a>(rows: &Relation, aggregates: &[Parsed], by: &[Parsed]) -> 
         Row::new(0, &cells.join(","), "")
     });
     Ok(Relation::made(columns, made.collect(), rows.scanned))
-}
-
-fn write_key(keys: &[Column], row: &Row, out: &mut String) {
-    for (index, key) in keys.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        out.push_str(&key.value.cell(row));
-    }
 }
 
 fn function(rows: &Relation, column: &Parsed) -> Result<(String, Kind, Function), QueryError> {

@@ -93,3 +93,20 @@ async fn faults_for_some_queries() {
     assert_eq!(ask(&service, &format!("{TABLE} | extend _ItemId")).await.status, 504);
     assert_eq!(ask(&service, &format!("{TABLE} | extend _ItemId")).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_dropped_stand_in_is_gone() {
+    let service = start(Options::default()).await;
+    let urls = [service.url(), service.tls_url(), service.identity().url()];
+    let certificate = service.ca_path().to_owned();
+    drop(service);
+    assert!(!certificate.exists());
+    for url in urls {
+        let url = url::Url::parse(&url).expect("a URL");
+        let port = url.port().expect("a port");
+        // The task ends at its next turn.
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
