@@ -2,6 +2,11 @@
 
 #![allow(dead_code, reason = "the rest of the program is not here to use it")]
 
+/// A part of a backfill.
+#[path = "../src/history"]
+pub mod history {
+    pub mod slice;
+}
 #[path = "../src/json.rs"]
 pub mod json;
 #[path = "../src/lines.rs"]
@@ -9,6 +14,12 @@ pub mod lines;
 #[path = "../src/wake/mod.rs"]
 pub mod wake;
 
+/// The reading of replies.
+#[path = "../src/loganalytics"]
+pub mod loganalytics {
+    pub mod reply;
+    pub mod window;
+}
 /// The reading of answers.
 #[path = "../src/axiom"]
 pub mod axiom {

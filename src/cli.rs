@@ -1,7 +1,16 @@
 //! The command line.
 
-use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::str::FromStr;
 
+use anyhow::bail;
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::reconcile::BinWidth;
+use crate::history::plan::SLICE_ROWS;
+use crate::loganalytics::Plan;
+use crate::loganalytics::kql::{day, is_table};
+use crate::loganalytics::window::{Ticks, Window};
 use crate::settings::Platform;
 
 /// Moves Microsoft security logs from Azure Log Analytics data export into Axiom, with nothing lost.
@@ -31,6 +40,29 @@ pub enum Command {
         #[arg(long)]
         once: bool,
     },
+    /// What was in the workspace before data export began, moved by queries.
+    #[command(subcommand)]
+    History(HistoryCommand),
+    /// Compare rows per table and time bin in Log Analytics and in Axiom. Exit code 1 when they differ.
+    ///
+    /// Example: `sentinel-axiom reconcile --tables SigninLogs --from 2026-01-01 --to 2026-02-01 --html report.html`
+    Reconcile {
+        /// Which rows.
+        #[command(flatten)]
+        what: What,
+        /// Width of a bin.
+        #[arg(long, value_enum, default_value = "1h")]
+        bin: BinWidth,
+        /// Send the rows that Axiom lacks, and none that it has: by their `_ItemId`.
+        #[arg(long)]
+        repair: bool,
+        /// JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+        /// Write a page with a heat map, tables by days.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+    },
     /// Rows that were set aside because Axiom will not take them.
     #[command(subcommand)]
     Refused(RefusedCommand),
@@ -59,6 +91,163 @@ pub enum RefusedCommand {
         #[arg(long)]
         perhaps_delivered: bool,
     },
+}
+
+/// What to do about history.
+#[derive(Debug, Subcommand, PartialEq, Eq)]
+pub enum HistoryCommand {
+    /// Count rows and bytes by table and day, and say what moving them takes. Moves nothing.
+    ///
+    /// Example: `sentinel-axiom history estimate --tables SigninLogs,AuditLogs --from 2024-01-01 --to 2026-01-01`
+    Estimate {
+        /// Which rows.
+        #[command(flatten)]
+        what: What,
+        /// JSON instead of tables.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Move rows, oldest first. Stop it anywhere; the same command goes on from there.
+    ///
+    /// Example: `sentinel-axiom history run --tables SigninLogs --from 2024-01-01 --to 2026-01-01`
+    Run {
+        /// Which rows.
+        #[command(flatten)]
+        what: What,
+        /// Compress the blobs of `--to storage` with zstd.
+        #[arg(long)]
+        zstd: bool,
+        /// Put the slices on the queue, for `function-history` to work off on as many instances as there are.
+        #[arg(long)]
+        queue: bool,
+    },
+    /// Show what is done, running and failed, with the reasons.
+    Status {
+        /// A line of JSON for each job.
+        #[arg(long)]
+        json: bool,
+        /// Write the manifests of what is done, too.
+        #[arg(long)]
+        manifest: bool,
+    },
+}
+
+/// Which rows, and where they go.
+#[derive(Debug, Args, PartialEq, Eq, Clone)]
+pub struct What {
+    /// Tables, in their true case.
+    #[arg(long, value_delimiter = ',', required_unless_present = "query", conflicts_with = "query")]
+    tables: Vec<String>,
+    /// Any KQL query that gives the column `TimeGenerated`, instead of tables.
+    #[arg(long, requires = "name")]
+    query: Option<String>,
+    /// What the query's rows are called: names the dataset, and what is kept account of.
+    #[arg(long, requires = "query")]
+    name: Option<String>,
+    /// The first moment, `2024-01-31` or `2024-01-31T06:00:00Z` (UTC).
+    #[arg(long)]
+    from: Time,
+    /// The first moment after the range: where data export took over, so that no row comes both ways. Also where rows go: `axiom` (the default) or
+    /// `storage`, as in `--to 2026-01-01 --to storage`.
+    #[arg(long, required = true, value_name = "TIME|axiom|storage")]
+    to: Vec<To>,
+    /// The tables' plan. `basic` (and Auxiliary): another endpoint, two queries at a time, and each is billed by what it looks at.
+    #[arg(long, value_enum, default_value_t)]
+    pub plan: Plan,
+    /// Most rows of a slice, which is what one query gives, what memory holds a few times, and what is sent again after a crash.
+    #[arg(long, default_value_t = SLICE_ROWS, value_parser = clap::value_parser!(u64).range(1..=SLICE_ROWS))]
+    pub slice_rows: u64,
+}
+
+/// Where rows go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// Datasets of Axiom.
+    Axiom,
+    /// Blobs in the account of `HISTORY_STORAGE`.
+    Storage,
+}
+
+/// A moment on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time(Ticks);
+
+impl FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ticks::parse(text).map(Self).ok_or_else(|| "give a time such as 2024-01-31 or 2024-01-31T06:00:00Z".to_owned())
+    }
+}
+
+/// `--to`: until when, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum To {
+    Time(Ticks),
+    Place(Destination),
+}
+
+impl FromStr for To {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "axiom" => Ok(Self::Place(Destination::Axiom)),
+            "storage" => Ok(Self::Place(Destination::Storage)),
+            _ => match text.parse() {
+                Ok(Time(time)) => Ok(Self::Time(time)),
+                Err(error) => Err(format!("{error}, or axiom, or storage")),
+            },
+        }
+    }
+}
+
+impl What {
+    /// The range.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn window(&self) -> anyhow::Result<Window> {
+        let times: Vec<_> =
+            self.to.iter().filter_map(|to| if let To::Time(time) = to { Some(*time) } else { None }).collect();
+        let [to] = times[..] else { bail!("give --to a time once: the first moment after the range") };
+        let window = Window { from: self.from.0, to };
+        if window.is_empty() {
+            bail!("--from {} is not before --to {}: swap them", day(window.from), day(window.to));
+        }
+        Ok(window)
+    }
+
+    /// Where rows go.
+    ///
+    /// # Errors
+    /// Two places were given.
+    pub fn destination(&self) -> anyhow::Result<Destination> {
+        let places: Vec<_> =
+            self.to.iter().filter_map(|to| if let To::Place(place) = to { Some(*place) } else { None }).collect();
+        match places[..] {
+            [] => Ok(Destination::Axiom),
+            [place] => Ok(place),
+            _ => bail!("give --to one place: axiom or storage"),
+        }
+    }
+
+    /// Names, and the query where there is one.
+    ///
+    /// # Errors
+    /// A name that no table has.
+    pub fn named(&self) -> anyhow::Result<Vec<(String, Option<String>)>> {
+        let all = match &self.name {
+            Some(name) => vec![(name.clone(), self.query.clone())],
+            None => self.tables.iter().map(|table| (table.trim().to_owned(), None)).collect(),
+        };
+        match all.iter().find(|(name, _)| !is_table(name)) {
+            Some((name, _)) => {
+                bail!("{name:?} is no table's name: letters, digits and underscores (a query goes into --query)")
+            }
+            None => Ok(all),
+        }
+    }
 }
 
 impl Cli {

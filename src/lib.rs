@@ -17,7 +17,9 @@ pub mod ship;
 
 pub mod source;
 
+pub mod history;
 pub mod loganalytics;
+pub mod reconcile;
 
 pub mod batch;
 pub mod body;

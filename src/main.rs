@@ -4,8 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use sentinel_axiom::app::App;
-use sentinel_axiom::cli::{Cli, Command, RefusedCommand};
-use sentinel_axiom::commands::{refused, run, serve};
+use sentinel_axiom::cli::{Cli, Command, HistoryCommand, RefusedCommand, What};
+use sentinel_axiom::commands::history::How;
+use sentinel_axiom::commands::reconcile::Report;
+use sentinel_axiom::commands::{self, refused, run, serve};
+use sentinel_axiom::history::History;
 use sentinel_axiom::report::chain;
 use sentinel_axiom::settings::{Platform, Settings};
 use sentinel_axiom::stop;
@@ -52,7 +55,11 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
             Ok(app) => app,
             Err(error) => return failed("start", &error),
         };
-        if let Err(error) = serve::serve(app, listener, stop::when_asked_or_orphaned()).await {
+        let history = match app.settings.log_analytics.as_ref().map(|_| History::connect(&app, platform)).transpose() {
+            Ok(history) => history,
+            Err(error) => return failed("start", &error),
+        };
+        if let Err(error) = serve::serve((app, history), listener, stop::when_asked_or_orphaned()).await {
             return failed("serve", &error);
         }
         // The host never restarts a handler that ends with 0.
@@ -69,6 +76,19 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => failed("run", &error),
         },
+        Command::History(command) => match history(&app, platform, command).await {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => failed("history", &*error),
+        },
+        Command::Reconcile { what, bin, repair, json, html } => {
+            let report = Report { bin, repair, json, html: html.as_deref() };
+            match reconcile(&app, platform, &what, report).await {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::FAILURE,
+                Err(error) => failed("reconcile", &*error),
+            }
+        }
         Command::Refused(RefusedCommand::List { prefix, rows }) => {
             match refused::list(&app, &prefix, rows, &mut std::io::stdout()).await {
                 Ok(()) => ExitCode::SUCCESS,
@@ -88,6 +108,27 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
             }
         }
     }
+}
+
+async fn history(app: &App, platform: &Platform, command: HistoryCommand) -> anyhow::Result<bool> {
+    let (history, out) = (History::connect(app, platform)?, &mut std::io::stdout());
+    match command {
+        HistoryCommand::Estimate { what, json } => {
+            commands::history::estimate(&history, app, &what, json, out).await.map(|()| true)
+        }
+        HistoryCommand::Run { what, zstd, queue } => {
+            let how = How { to: what.destination()?, zstd, queue };
+            commands::history::run(&history, app, &what, how, &stop::when_asked()).await
+        }
+        HistoryCommand::Status { json, manifest } => {
+            commands::history::status(&history, json, manifest, out).await.map(|()| true)
+        }
+    }
+}
+
+async fn reconcile(app: &App, platform: &Platform, what: &What, report: Report<'_>) -> anyhow::Result<bool> {
+    let history = History::connect(app, platform)?;
+    commands::reconcile::reconcile(&history, app, what, report, &mut std::io::stdout()).await
 }
 
 fn failed(doing: &str, error: &(dyn std::error::Error + 'static)) -> ExitCode {

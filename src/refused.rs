@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -19,7 +18,6 @@ use crate::azure::{Blobs, StorageError, Version};
 use crate::batch::{Batch, Refused, Row, Span};
 use crate::body::Body;
 use crate::lines;
-use crate::retry::Backoff;
 
 /// The container of the host's account where refused rows are kept.
 #[derive(Clone)]
@@ -134,25 +132,11 @@ impl RefusedRows {
         if !delivered.refused().is_empty() {
             let at = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
             let records: Vec<_> = delivered.refused().iter().map(|row| Record::new(origin, row, &at)).collect();
-            self.write(&name(origin, delivered.span()), to_lines(&records).into()).await?;
+            self.blobs.put(&self.container, &name(origin, delivered.span()), to_lines(&records).into()).await?;
         }
         Ok(Kept { delivered })
     }
-
-    async fn write(&self, name: &str, body: Bytes) -> Result<(), StorageError> {
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-        let end = Instant::now() + KEEP_TRIES;
-        loop {
-            let Err(error) = self.blobs.put(&self.container, name, body.clone()).await else { return Ok(()) };
-            let left = end.saturating_duration_since(Instant::now());
-            let Some(wait) = backoff.next(fastrand::f64(), None, left) else { return Err(error) };
-            tokio::time::sleep(wait).await;
-        }
-    }
 }
-
-/// How long the writing of refused rows is tried.
-const KEEP_TRIES: Duration = Duration::from_secs(30);
 
 /// What became of one blob of refused rows that was sent again.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,10 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Cancelled by SIGTERM or SIGINT.
+/// The exit code of those who were asked twice, as a shell gives for SIGINT.
+const AGAIN: i32 = 130;
+
+/// Cancelled by SIGTERM or SIGINT. Whoever asks once more does not want to wait: the program ends at once, as by a kill.
 #[must_use]
 pub fn when_asked() -> CancellationToken {
     let stop = CancellationToken::new();
@@ -14,12 +17,17 @@ pub fn when_asked() -> CancellationToken {
     let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     tokio::spawn(async move {
         if let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+            for _ in 0..2 {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                if asked.is_cancelled() {
+                    std::process::exit(AGAIN);
+                }
+                tracing::info!("asked to end: what is in flight is finished or released");
+                asked.cancel();
             }
-            tracing::info!("asked to end: what is in flight is finished or released");
-            asked.cancel();
         }
     });
     stop

@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use sentinel_axiom::wake::{BLOB_TRIGGER, ExportBlob, Wake};
+use sentinel_axiom::wake::{BLOB_TRIGGER, ExportBlob, HISTORY, Wake};
 use url::Url;
 
 static ACCOUNT: LazyLock<Url> =
@@ -21,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let function = String::from_utf8_lossy(data);
     assert!(
-        function == BLOB_TRIGGER || function == "function-sweep" || Wake::parse(&function, b"{}", &ACCOUNT).is_err()
+        [BLOB_TRIGGER, HISTORY, "function-sweep"].contains(&&*function) || Wake::parse(&function, b"{}", &ACCOUNT).is_err()
     );
 });
 
@@ -32,7 +32,12 @@ fn check(body: &[u8]) {
         let again = ExportBlob::parse(hint.blob.container(), hint.blob.name());
         assert_eq!(again.as_ref(), Ok(&hint.blob), "an address that was not checked came out");
     }
-    for ignored in wake.ignored {
+    let Ok(Wake::History(slices)) = Wake::parse(HISTORY, body, &ACCOUNT) else { panic!("the same envelope is refused") };
+    for slice in slices.slices {
+        assert!(!slice.job.contains("..") || slice.job.split('/').all(|part| part != ".."), "{:?} leads out", slice.job);
+        assert!(!slice.slice.window.is_empty());
+    }
+    for ignored in wake.ignored.into_iter().chain(slices.ignored) {
         assert!(ignored.what.chars().count() <= 120, "a long text would reach the log");
         assert!(!ignored.what.contains(|c: char| c.is_control() || c == '?'), "{:?} would reach the log", ignored.what);
     }

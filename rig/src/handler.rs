@@ -24,6 +24,7 @@ pub fn settings(account: &Account, more: impl IntoIterator<Item = (String, Strin
         ("EXPORT_STORAGE", connection.as_str()),
         ("AzureWebJobsStorage", &connection),
         ("WORK_QUEUE", QUEUE),
+        ("HISTORY_QUEUE", "history"),
         ("REFUSED_CONTAINER", REFUSED),
         ("SWEEP_SCHEDULE", "0 0 0 1 1 *"),
     ];

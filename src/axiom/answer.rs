@@ -128,6 +128,14 @@ pub fn judge_creation(
     }
 }
 
+/// Judges the answer to a query.
+///
+/// # Errors
+/// What kept it from being answered.
+pub fn judge_query(status: StatusCode, headers: &HeaderMap, body: &[u8], now: OffsetDateTime) -> Result<(), Setback> {
+    if status == StatusCode::OK { Ok(()) } else { Err(setback(status, headers, body, now)) }
+}
+
 fn judge_success(body: &[u8], rows: u64) -> Answer {
     // The lists are kept raw: whatever they hold, the counts decide. An answer that we call unreadable sends rows twice.
     #[derive(Deserialize)]

@@ -92,6 +92,21 @@ impl Http {
         Ok(judge(status, &headers, &body, rows, OffsetDateTime::now_utc()))
     }
 
+    /// Asks a question in APL about what happened between `start` and `end` (RFC 3339). Never answered out of a cache.
+    pub(super) async fn query(
+        &self,
+        apl: &str,
+        start: &str,
+        end: &str,
+    ) -> Result<(StatusCode, HeaderMap, Vec<u8>), reqwest::Error> {
+        let mut url = match &self.door {
+            Door::Edge(url) => address(url, &["v1", "query", "_apl"]),
+            Door::Central(url) => address(url, &["v1", "datasets", "_apl"]),
+        };
+        url.set_query(Some("format=tabular&nocache=true"));
+        send(self.client.post(url).json(&serde_json::json!({ "apl": apl, "startTime": start, "endTime": end }))).await
+    }
+
     /// Creates `dataset`, in the edge deployment that rows go to.
     pub(super) async fn create(&self, dataset: &str) -> Result<Result<(), Setback>, reqwest::Error> {
         let mut wanted = serde_json::json!({ "name": dataset, "description": "Written by sentinel-axiom" });

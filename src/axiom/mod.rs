@@ -13,6 +13,7 @@ pub mod labels;
 mod outcome;
 mod packed;
 mod piece;
+pub mod query;
 mod storm;
 mod text;
 mod tries;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use azure_core::http::headers::Headers;
 use azure_core::http::{Etag, RequestContent, StatusCode};
@@ -15,11 +16,16 @@ use azure_storage_blob::{BlobClient, BlobServiceClient};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 use super::StorageError;
+use crate::retry::Backoff;
 
 /// Blobs in a page of a listing. The service would give 5000, which are several MB in memory, and several containers are listed at a time.
 const PAGE: i32 = 1000;
+
+/// How long a blob is tried to be written.
+const PUT_TRIES: Duration = Duration::from_secs(30);
 
 /// One account's blobs. Cheap to clone; all clones share the connections.
 #[derive(Clone)]
@@ -200,30 +206,75 @@ impl Blobs {
         Ok((body.into(), version))
     }
 
-    /// Writes a whole block blob, over whatever stands there. Creates the container when it is missing.
+    /// Writes a whole block blob, over whatever stands there. Creates the container when it is missing. Tried for half a minute whatever storage answers:
+    /// what is written so is owed to rows that went their way already.
     ///
     /// # Errors
     /// Any answer but success.
     pub async fn put(&self, container: &str, name: &str, body: Bytes) -> Result<(), StorageError> {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let end = Instant::now() + PUT_TRIES;
+        loop {
+            let Err(error) = self.upload(container, name, &body, BlockBlobClientUploadOptions::default).await else {
+                return Ok(());
+            };
+            let left = end.saturating_duration_since(Instant::now());
+            let Some(wait) = backoff.next(fastrand::f64(), None, left) else {
+                return Err(StorageError::new(format!("write blob {container}/{name}"), error));
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Writes a whole block blob with its metadata if it is still at `version`, or, without one, if there is none. Creates the container when it is
+    /// missing.
+    ///
+    /// # Errors
+    /// Any answer that says neither "done" nor "changed", and no answer: then it is not known whether it was done.
+    pub async fn put_if(
+        &self,
+        container: &str,
+        name: &str,
+        (body, metadata): (Bytes, &BTreeMap<String, String>),
+        version: Option<&Version>,
+    ) -> Result<Outcome, StorageError> {
         let doing = || format!("write blob {container}/{name}");
-        let upload = || async {
-            let options = BlockBlobClientUploadOptions::default();
-            self.client(container, name).upload(RequestContent::from(body.to_vec()), Some(options)).await
+        let options = || BlockBlobClientUploadOptions {
+            metadata: Some(metadata.clone().into_iter().collect()),
+            if_match: version.map(|version| Etag::from(version.0.clone())),
+            if_none_match: version.is_none().then(|| Etag::from("*")),
+            ..Default::default()
         };
-        match upload().await {
+        match self.upload(container, name, &body, options).await {
+            Ok(Some(version)) => Ok(Outcome::Done(Some(version))),
+            Ok(None) => Err(StorageError::unexpected(doing(), "the answer lacks an ETag")),
+            // What the service says where there is a blob and none was wanted.
+            Err(error) if error.http_status() == Some(StatusCode::Conflict) => Ok(Outcome::Changed),
+            Err(error) => refused(error, doing),
+        }
+    }
+
+    async fn upload<'a>(
+        &self,
+        container: &str,
+        name: &str,
+        body: &Bytes,
+        options: impl Fn() -> BlockBlobClientUploadOptions<'a>,
+    ) -> azure_core::Result<Option<Version>> {
+        let upload = || async {
+            self.client(container, name).upload(RequestContent::from(body.to_vec()), Some(options())).await
+        };
+        let result = match upload().await {
             Err(error) if error.http_status() == Some(StatusCode::NotFound) => {
                 match self.0.blob_container_client(container).create(None).await {
-                    Err(error) if error.http_status() != Some(StatusCode::Conflict) => {
-                        return Err(StorageError::new(format!("create container {container}"), error));
-                    }
+                    Err(error) if error.http_status() != Some(StatusCode::Conflict) => return Err(error),
                     _ => {}
                 }
-                upload().await.map_err(|error| StorageError::new(doing(), error))?;
-                Ok(())
+                upload().await
             }
-            Err(error) => Err(StorageError::new(doing(), error)),
-            Ok(_) => Ok(()),
-        }
+            result => result,
+        }?;
+        Ok(result.etag.map(|etag| Version(etag.to_string())))
     }
 }
 

@@ -89,7 +89,10 @@ fn prepare(access: &Storage, url: &Url, identity: Identity) -> azure_core::Resul
 
 /// The platform's managed identity where there is one, else the developer's own login. Deliberately not a chain: in production a failing
 /// identity must fail, not fall through to something else.
-fn credential(identity: Identity, client_id: Option<String>) -> azure_core::Result<Arc<dyn TokenCredential>> {
+pub(super) fn credential(
+    identity: Identity,
+    client_id: Option<String>,
+) -> azure_core::Result<Arc<dyn TokenCredential>> {
     Ok(match identity {
         Identity::Managed => {
             let user_assigned_id = client_id.map(UserAssignedId::ClientId);

@@ -2,6 +2,7 @@
 
 mod blobs;
 mod connect;
+mod login;
 mod queue;
 mod reader;
 mod shared_key;
@@ -9,6 +10,7 @@ mod transport;
 
 pub use blobs::{Blobs, Listed, Outcome, Properties, Version};
 pub use connect::{connect_blobs, connect_queue};
+pub use login::{Login, LoginError};
 pub use queue::Queue;
 pub use reader::{ReadError, Reader};
 

@@ -1,5 +1,7 @@
 //! One file for each command.
 
+pub mod history;
+pub mod reconcile;
 pub mod refused;
 pub mod run;
 pub mod serve;

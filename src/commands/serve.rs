@@ -3,6 +3,8 @@
 //! The contract (measured on the real host): answer `GET /` at once, always; answer every invocation with a JSON object and its content
 //! type (an empty 2xx hangs the host until its timeout kills us); log to stdout; never exit 0; end when the host is gone.
 
+mod history;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +23,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::history::History;
 use crate::report::{self, Visit};
 use crate::ship::{self, Until};
-use crate::wake::{Answer, BlobWake, ExportBlob, SmallMessage, Wake, WakeError};
+use crate::wake::{Answer, BlobWake, ExportBlob, Ignored, SmallMessage, Wake, WakeError};
 
 /// What can be asked of us.
 const ROUTES: &str = "there is only GET / and POST /<function>";
@@ -49,7 +52,10 @@ const LAST_COMMITS: Duration = Duration::from_secs(8);
 
 struct Handler {
     app: App,
+    /// None where no workspace is set.
+    history: Option<History>,
     visits: Arc<Semaphore>,
+    slices: Semaphore,
     stop: CancellationToken,
 }
 
@@ -65,9 +71,14 @@ pub async fn bind(port: u16) -> std::io::Result<TcpListener> {
 ///
 /// # Errors
 /// The listener fails.
-pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+pub async fn serve(
+    (app, history): (App, Option<History>),
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
     let permits = app.settings.visits;
-    let handler = Arc::new(Handler { app, visits: Arc::new(Semaphore::new(permits)), stop: stop.clone() });
+    let (visits, slices) = (Arc::new(Semaphore::new(permits)), Semaphore::new(history::SLICES));
+    let handler = Arc::new(Handler { app, history, visits, slices, stop: stop.clone() });
     let router = Router::new()
         .route(
             "/",
@@ -105,6 +116,7 @@ async fn invoke(
     match Wake::parse(&function, &body, &handler.app.flow.export.endpoint()) {
         Ok(Wake::Blobs(wake)) => blobs(&handler, wake).await,
         Ok(Wake::Sweep) => sweep(&handler).await,
+        Ok(Wake::History(wake)) => history::slices(&handler, wake).await,
         Err(error) => {
             tracing::error!(error = report::chain(&error), "an invocation makes no sense");
             let status = if matches!(error, WakeError::UnknownFunction(_)) {
@@ -117,12 +129,17 @@ async fn invoke(
     }
 }
 
-async fn blobs(handler: &Arc<Handler>, wake: BlobWake) -> Response {
-    let mut logs = Vec::new();
-    for ignored in &wake.ignored {
+/// What is not followed, told in the log and in the answer.
+fn not_followed(ignored: &[Ignored]) -> Vec<String> {
+    let tell = |ignored: &Ignored| {
         tracing::warn!(what = ignored.what, why = %ignored.why, "a part of a message is not followed");
-        logs.push(format!("not followed: {} ({})", ignored.what, ignored.why));
-    }
+        format!("not followed: {} ({})", ignored.what, ignored.why)
+    };
+    ignored.iter().map(tell).collect()
+}
+
+async fn blobs(handler: &Arc<Handler>, wake: BlobWake) -> Response {
+    let mut logs = not_followed(&wake.ignored);
     // Dropped with the request: when the host closes the connection, nobody waits any more, and the visits end at their next commit.
     let stop = handler.stop.child_token();
     let _guard = stop.clone().drop_guard();

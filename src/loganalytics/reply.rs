@@ -42,9 +42,22 @@ pub struct QueryError {
     /// The error below.
     #[serde(default, rename = "innererror")]
     pub inner: Option<Box<QueryError>>,
+    /// Where in the query it is, from 1.
+    #[serde(default)]
+    pub line: Option<u32>,
+    /// Where in the line.
+    #[serde(default, rename = "pos")]
+    pub position: Option<u32>,
 }
 
 impl QueryError {
+    /// One without causes.
+    #[must_use]
+    pub fn new(code: &str, message: &str) -> Self {
+        let (code, message) = (code.to_owned(), message.to_owned());
+        Self { code, message, details: Vec::new(), inner: None, line: None, position: None }
+    }
+
     /// The error at the end of the chain: the one that names the cause.
     #[must_use]
     pub fn cause(&self) -> &Self {
@@ -56,7 +69,15 @@ impl QueryError {
 impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cause = self.cause();
-        write!(f, "{}: {}", self.code, cause.message.trim_end())
+        let message = cause.message.trim_end();
+        write!(f, "{}: {message}", self.code)?;
+        match (cause.line, cause.position) {
+            // Most messages tell it themselves.
+            (Some(line), Some(position)) if !message.contains("line [") => {
+                write!(f, " (line {line}, position {position})")
+            }
+            _ => Ok(()),
+        }
     }
 }
 

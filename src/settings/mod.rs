@@ -5,6 +5,7 @@
 mod axiom;
 mod endpoint;
 mod level;
+mod log_analytics;
 mod platform;
 mod problem;
 mod reader;
@@ -15,6 +16,7 @@ mod typos;
 
 pub use axiom::{AxiomSettings, DatasetRule, Door, TokenKind};
 pub use level::ZstdLevel;
+pub use log_analytics::{HistorySettings, LogAnalyticsSettings};
 pub use platform::{Identity, Platform};
 pub use problem::{Problem, Problems};
 pub use storage::Storage;
@@ -35,6 +37,10 @@ pub struct Settings {
     pub export: Storage,
     /// The host's account, with the work queue and the refused rows. Its queue endpoint is always there.
     pub host_storage: Storage,
+    /// The workspace that history is read from.
+    pub log_analytics: Option<LogAnalyticsSettings>,
+    /// Where history is kept account of, and where it may go.
+    pub history: HistorySettings,
     /// Name of the queue that Event Grid and the sweep write to.
     pub work_queue: String,
     /// Name of the container for rows set aside.
@@ -88,6 +94,8 @@ impl Settings {
         let axiom = axiom::read(r);
         let export = storage::read(r, "EXPORT_STORAGE", false);
         let host_storage = storage::read(r, "AzureWebJobsStorage", true);
+        let log_analytics = log_analytics::read(r);
+        let history = log_analytics::read_history(r, export.as_ref());
         let work_queue = r.storage_name("WORK_QUEUE");
         let refused_container = read_refused_container(r);
         let settle_after = r.seconds("SETTLE_AFTER", 1..=172_800);
@@ -108,6 +116,8 @@ impl Settings {
             axiom: axiom?,
             export: export?,
             host_storage: host_storage?,
+            log_analytics: log_analytics?,
+            history: history?,
             work_queue,
             refused_container,
             settle_after: settle_after?,

@@ -1,4 +1,4 @@
-//! The two storage connections, by the conventions of Azure Functions: a connection string in `NAME`, or an identity with `NAME__accountName` or
+//! The storage connections, by the conventions of Azure Functions: a connection string in `NAME`, or an identity with `NAME__accountName` or
 //! `NAME__blobServiceUri` and `NAME__queueServiceUri` ("Identity-based connections" in the Functions developer guide).
 
 use super::endpoint::{self, is_loopback};
@@ -55,10 +55,10 @@ impl Storage {
     }
 }
 
-const CONNECTIONS: [&str; 2] = ["EXPORT_STORAGE", "AzureWebJobsStorage"];
+const CONNECTIONS: [&str; 3] = ["EXPORT_STORAGE", "AzureWebJobsStorage", "HISTORY_STORAGE"];
 const SUFFIXES: [&str; 5] = ["accountName", "blobServiceUri", "queueServiceUri", "clientId", "credential"];
 
-/// Every name below the two connections that has a meaning. `__credential` is read by the host alone: a managed identity is what we use anyway.
+/// Every name below the connections that has a meaning. `__credential` is read by the host alone: a managed identity is what we use anyway.
 pub(super) fn names() -> impl Iterator<Item = String> {
     CONNECTIONS.iter().flat_map(|name| SUFFIXES.iter().map(move |suffix| format!("{name}__{suffix}")))
 }
@@ -68,6 +68,12 @@ const EMULATOR_ACCOUNT: &str = "devstoreaccount1";
 const EMULATOR_KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 const EMULATOR_BLOB: &str = "http://127.0.0.1:10000/devstoreaccount1";
 const EMULATOR_QUEUE: &str = "http://127.0.0.1:10001/devstoreaccount1";
+
+/// Whether anything of this connection is set.
+pub(super) fn is_given(reader: &Reader, name: &str) -> bool {
+    let ours = |set: &String| set == name || SUFFIXES.iter().any(|suffix| *set == format!("{name}__{suffix}"));
+    reader.names().iter().any(ours)
+}
 
 /// Reads the connection of this name. `None` only where a problem was noted. A connection string wins over an identity, as it does for the host.
 pub(super) fn read(reader: &mut Reader, name: &str, needs_queue: bool) -> Option<Storage> {

@@ -75,6 +75,26 @@ pub const SETTINGS: &[Setting] = &[
         "how long a visit's claim on a blob holds: after a crash the blob waits so long",
     ),
     default("RUN_EVERY", "30", "seconds", "pause between two sweeps of `run`"),
+    optional("LOG_ANALYTICS_WORKSPACE", "GUID", "the workspace's id: needed for `history` and `reconcile` alone"),
+    default(
+        "LOG_ANALYTICS_URL",
+        "https://api.loganalytics.azure.com",
+        "URL",
+        "the query API; `https://api.loganalytics.us` and `https://api.loganalytics.azure.cn` in national clouds",
+    ),
+    optional(
+        "LOG_ANALYTICS_CLIENT_ID",
+        "client id",
+        "the user-assigned identity that asks the workspace; without it the system-assigned one",
+    ),
+    optional(
+        "LOG_ANALYTICS_RESOURCE_ID",
+        "resource id",
+        "the workspace's, for the paths of `history run --to storage`",
+    ),
+    optional("HISTORY_STORAGE", "connection", "the account that `history run --to storage` writes to"),
+    default("HISTORY_CONTAINER", "history", "container", "what `history` has done, in `AzureWebJobsStorage`"),
+    default("HISTORY_QUEUE", "history", "queue", "slices of `history run --queue`, in `AzureWebJobsStorage`"),
     default("LOG_LEVEL", "info", "error, warn, info, debug or trace", "least severe line that is logged"),
 ];
 

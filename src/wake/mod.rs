@@ -10,11 +10,13 @@ mod event;
 mod export_blob;
 mod message;
 mod reject;
+mod slice;
 
 pub use answer::Answer;
 pub use export_blob::ExportBlob;
 pub use message::SmallMessage;
 pub use reject::Reject;
+pub use slice::SliceMessage;
 
 use envelope::Envelope;
 use thiserror::Error;
@@ -25,6 +27,9 @@ pub const BLOB_TRIGGER: &str = "function-blob-trigger";
 /// Name of the function that the timer triggers.
 pub const SWEEP: &str = "function-sweep";
 
+/// Name of the function that the queue of slices triggers.
+pub const HISTORY: &str = "function-history";
+
 /// Everything that can wake the program under the Functions host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wake {
@@ -32,6 +37,17 @@ pub enum Wake {
     Blobs(BlobWake),
     /// The timer: look for everything that no event has finished.
     Sweep,
+    /// A message on the queue of slices: history to move.
+    History(HistoryWake),
+}
+
+/// What a message on the queue of slices says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistoryWake {
+    /// Slices to move.
+    pub slices: Vec<SliceMessage>,
+    /// What is not followed.
+    pub ignored: Vec<Ignored>,
 }
 
 /// What a message on the work queue says.
@@ -86,6 +102,7 @@ impl Wake {
             // The timer's state is of no use to us: a sweep that is late does the same as one in time.
             SWEEP => Ok(Self::Sweep),
             BLOB_TRIGGER => BlobWake::parse(body, account).map(Self::Blobs),
+            HISTORY => HistoryWake::parse(body).map(Self::History),
             _ => Err(WakeError::UnknownFunction(shorten(function))),
         }
     }
@@ -102,6 +119,20 @@ impl BlobWake {
             }
         }
         Ok(Self { hints, ignored, dequeue_count })
+    }
+}
+
+impl HistoryWake {
+    fn parse(body: &[u8]) -> Result<Self, WakeError> {
+        let Envelope { events, mut ignored, .. } = Envelope::parse(body)?;
+        let mut slices = Vec::new();
+        for event in &events {
+            match SliceMessage::read(event) {
+                Ok(slice) => slices.push(slice),
+                Err(why) => ignored.push(Ignored::new(event::name(event), why)),
+            }
+        }
+        Ok(Self { slices, ignored })
     }
 }
 

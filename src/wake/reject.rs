@@ -11,6 +11,9 @@ pub enum Reject {
     /// JSON, but of no known shape.
     #[error("is neither a storage event nor a message of this program")]
     NotAnEvent,
+    /// JSON, but no slice of a backfill.
+    #[error("is not a slice of history (`history run --queue` writes them)")]
+    NotASlice,
     /// JSON in strings in strings, or arrays in arrays, beyond what any sender does.
     #[error("is nested too deeply")]
     TooDeep,

@@ -1,13 +1,34 @@
-//! The small part of APL that the stand-in understands: `['ds'] | summarize n=count(), ... by bin(_time, 1h)`, and `['ds'] | count`.
+//! The small part of APL that the stand-in understands: a dataset, any number of `where`, and one of `count`,
+//! `summarize n=count(), ... by bin(_time, 1h)` and `project a, b | limit 10`.
+
+use super::timestamp;
 
 /// A parsed query.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Apl {
     pub(crate) dataset: String,
+    /// What a row must be, all of it.
+    pub(crate) filters: Vec<Filter>,
     pub(crate) aggregates: Vec<Aggregate>,
     /// Width of the time bins in nanoseconds.
     pub(crate) bin: Option<i64>,
+    /// The rows themselves instead: these columns, of so many rows at most.
+    pub(crate) project: Option<(Vec<String>, usize)>,
 }
+
+/// One condition of a `where`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Filter {
+    /// `_time` is this or later, in nanoseconds.
+    From(i64),
+    /// `_time` is earlier than this.
+    Before(i64),
+    /// A column holds this text.
+    Is(String, String),
+}
+
+/// Rows of a page where a query asks for no number ("Run a query", cursors).
+const PAGE: usize = 1000;
 
 /// One result column.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,21 +50,56 @@ pub(crate) enum Function {
 
 /// Parses a query; the error says what is not understood.
 pub(crate) fn parse(text: &str) -> Result<Apl, String> {
-    let (dataset, stage) = text.split_once('|').ok_or_else(|| unknown(text))?;
-    let dataset = name(dataset.trim()).ok_or_else(|| unknown(dataset))?;
-    let stage = stage.trim();
-    if stage == "count" {
-        let aggregates = vec![Aggregate { name: "Count".to_owned(), function: Function::Count, column: String::new() }];
-        return Ok(Apl { dataset, aggregates, bin: None });
+    let mut stages = text.split('|').map(str::trim).peekable();
+    let dataset = stages.next().unwrap_or_default();
+    let dataset = name(dataset).ok_or_else(|| unknown(dataset))?;
+    let mut filters = Vec::new();
+    while let Some(conditions) = stages.peek().and_then(|stage| stage.strip_prefix("where ")) {
+        for condition in conditions.split(" and ") {
+            filters.push(filter(condition.trim()).ok_or_else(|| unknown(condition))?);
+        }
+        stages.next();
     }
-    let rest = stage.strip_prefix("summarize ").ok_or_else(|| unknown(stage))?.trim();
-    let (list, bin) = match rest.rsplit_once(" by ") {
-        Some((list, by)) => (list, Some(bin(by).ok_or_else(|| unknown(by))?)),
-        None => (rest, None),
-    };
-    let aggregates =
-        list.split(',').map(|item| aggregate(item.trim()).ok_or_else(|| unknown(item))).collect::<Result<_, _>>()?;
-    Ok(Apl { dataset, aggregates, bin })
+    let stage = stages.next().ok_or_else(|| unknown(text))?;
+    let mut apl = Apl { dataset, filters, aggregates: Vec::new(), bin: None, project: None };
+    if stage == "count" {
+        apl.aggregates.push(Aggregate { name: "Count".to_owned(), function: Function::Count, column: String::new() });
+    } else if let Some(columns) = stage.strip_prefix("project ") {
+        let columns = columns.split(',').map(|column| name(column.trim()).ok_or_else(|| unknown(column)));
+        let limit = match stages.next() {
+            None => PAGE,
+            Some(limit) => {
+                let number = limit.strip_prefix("limit ").or_else(|| limit.strip_prefix("take "));
+                number.and_then(|number| number.trim().parse().ok()).ok_or_else(|| unknown(limit))?
+            }
+        };
+        apl.project = Some((columns.collect::<Result<_, _>>()?, limit));
+    } else {
+        let rest = stage.strip_prefix("summarize ").ok_or_else(|| unknown(stage))?.trim();
+        let (list, bin) = match rest.rsplit_once(" by ") {
+            Some((list, by)) => (list, Some(bin(by).ok_or_else(|| unknown(by))?)),
+            None => (rest, None),
+        };
+        let aggregates = list.split(',').map(|item| aggregate(item.trim()).ok_or_else(|| unknown(item)));
+        (apl.aggregates, apl.bin) = (aggregates.collect::<Result<_, _>>()?, bin);
+    }
+    match stages.next() {
+        Some(more) => Err(unknown(more)),
+        None => Ok(apl),
+    }
+}
+
+/// `_time >= datetime(2026-01-01T00:00:00Z)`, `_time < datetime(...)`, or `column == "text"`.
+fn filter(text: &str) -> Option<Filter> {
+    if let Some((column, value)) = text.split_once("==") {
+        let value = value.trim().strip_prefix('"')?.strip_suffix('"').filter(|value| !value.contains(['"', '\\']))?;
+        return Some(Filter::Is(name(column.trim())?, value.to_owned()));
+    }
+    let time = |rest: &str| timestamp::parse_text(rest.trim().strip_prefix("datetime(")?.strip_suffix(')')?.trim());
+    match text.strip_prefix("_time")?.trim_start() {
+        rest if rest.starts_with(">=") => Some(Filter::From(time(&rest[2..])?)),
+        rest => Some(Filter::Before(time(rest.strip_prefix('<').filter(|rest| !rest.starts_with('='))?)?)),
+    }
 }
 
 fn unknown(part: &str) -> String {
@@ -130,11 +186,29 @@ mod tests {
     }
 
     #[test]
+    fn filters_and_rows() {
+        let text = "['a-b'] | where _time >= datetime(1970-01-01T00:00:01Z) and _time < datetime(1970-01-01T00:00:02.0000001Z) | where Type == \"T\" | project ['_ItemId'], x | limit 5";
+        let parsed = parse(text).expect(text);
+        let is = |column: &str, value: &str| Filter::Is(column.to_owned(), value.to_owned());
+        assert_eq!(parsed.filters, [Filter::From(1_000_000_000), Filter::Before(2_000_000_100), is("Type", "T")]);
+        assert_eq!(parsed.project, Some((vec!["_ItemId".to_owned(), "x".to_owned()], 5)));
+        assert_eq!(parse("ds | project x").expect("a page").project, Some((vec!["x".to_owned()], PAGE)));
+        assert_eq!(parse("ds | where a == \"b\" | count").expect("a count").filters, [is("a", "b")]);
+    }
+
+    #[test]
     fn not_understood() {
         for text in [
             "ds",
             "ds | take 5",
             "ds | where a == 1 | count",
+            "ds | where a == \"x",
+            "ds | where a == \"x\"",
+            "ds | where _time <= datetime(2026-01-01T00:00:00Z) | count",
+            "ds | where _time < 2026 | count",
+            "ds | project a | limit many",
+            "ds | project a | limit 5 | count",
+            "ds | count | count",
             "union a, b | count",
             "ds | summarize avg(x)",
             "ds | summarize count(x)",

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::apl::{self, Aggregate, Apl, Function};
+use super::apl::{self, Aggregate, Apl, Filter, Function};
 use super::dataset::{Dataset, type_of};
 use super::fault::Refusal;
 use super::options::Inspect;
@@ -44,6 +44,9 @@ pub(crate) fn query(shared: &Shared, call: &Call) -> Result<Reply, Refusal> {
     };
     let answer = range.and_then(|range| {
         let seen = see(dataset, &apl, range, shared)?;
+        if let Some((names, limit)) = &apl.project {
+            return Ok(Reply::json(200, &rows(&seen, &apl, (names, *limit), &Value::Object(request))));
+        }
         let columns = columns(&seen, &apl, shared.options.keep_rows)?;
         Ok(Reply::json(200, &table(&seen, &apl, &columns, &Value::Object(request))))
     });
@@ -88,7 +91,9 @@ fn see<'a>(
     let delay = shared.faults.visibility();
     let old_enough = |commit: &&(tokio::time::Instant, usize)| commit.0.elapsed() >= delay;
     let visible = dataset.commits.iter().rev().find(old_enough).map_or(0, |commit| commit.1);
-    let needs_time = apl.bin.is_some() || range != (None, None) || apl.aggregates.iter().any(|a| a.column == "_time");
+    let needs_rows = apl.project.is_some() || !apl.filters.is_empty();
+    let needs_time =
+        needs_rows || apl.bin.is_some() || range != (None, None) || apl.aggregates.iter().any(|a| a.column == "_time");
     if shared.options.inspect == Inspect::Rows {
         // Without a look into the rows there is only their number.
         return if needs_time {
@@ -102,12 +107,23 @@ fn see<'a>(
         bins.insert(0, Vec::new());
     }
     for (row, &time) in dataset.times.iter().enumerate().take(visible) {
-        if range.0.is_none_or(|start| time >= start) && range.1.is_none_or(|end| time < end) {
+        let within = range.0.is_none_or(|start| time >= start) && range.1.is_none_or(|end| time < end);
+        if within && apl.filters.iter().all(|filter| takes(dataset, filter, row)) {
             let bin = apl.bin.map_or(0, |width| time.div_euclid(width) * width);
             bins.entry(bin).or_default().push(row);
         }
     }
     Ok(Seen { dataset, bins, visible })
+}
+
+fn takes(dataset: &Dataset, filter: &Filter, row: usize) -> bool {
+    match filter {
+        Filter::From(time) => dataset.times[row] >= *time,
+        Filter::Before(time) => dataset.times[row] < *time,
+        Filter::Is(column, text) => {
+            dataset.columns.get(row).and_then(|row| row.get(column)?.as_str()) == Some(text.as_str())
+        }
+    }
 }
 
 /// One result column for each aggregate, one cell for each bin.
@@ -163,6 +179,29 @@ fn compare(one: &Value, other: &Value) -> Ordering {
         (Some(one), Some(other)) => one.total_cmp(&other),
         _ => text(one).cmp(&text(other)),
     }
+}
+
+/// The answer that shows rows: the newest first, as Axiom does.
+fn rows(seen: &Seen<'_>, apl: &Apl, (names, limit): (&[String], usize), request: &Value) -> Value {
+    let mut rows: Vec<usize> = seen.bins.values().flatten().copied().collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(seen.dataset.times[*row]));
+    rows.truncate(limit);
+    let cell = |name: &String, row: &usize| match name.as_str() {
+        "_time" => json!(timestamp::format(seen.dataset.times[*row])),
+        name => seen.dataset.columns.get(*row).and_then(|row| row.get(name)).cloned().unwrap_or_default(),
+    };
+    let columns: Vec<Vec<Value>> = names.iter().map(|name| rows.iter().map(|row| cell(name, row)).collect()).collect();
+    let shown = Apl {
+        aggregates: names
+            .iter()
+            .map(|name| Aggregate { name: name.clone(), function: Function::Max, column: name.clone() })
+            .collect(),
+        dataset: apl.dataset.clone(),
+        filters: Vec::new(),
+        bin: None,
+        project: None,
+    };
+    table(seen, &shown, &columns, request)
 }
 
 /// The whole answer. Its keys are those that the official clients need.

@@ -3,6 +3,7 @@
 mod blob;
 pub mod invocation;
 mod process;
+pub mod workspace;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -60,6 +61,7 @@ impl World {
             ("EXPORT_STORAGE", &account.connection_string()),
             ("AzureWebJobsStorage", &account.connection_string()),
             ("WORK_QUEUE", QUEUE),
+            ("HISTORY_QUEUE", "history"),
             ("SWEEP_SCHEDULE", "0 0 0 1 1 *"),
             ("SETTLE_AFTER", "1"),
             ("LOG_LEVEL", "debug"),
