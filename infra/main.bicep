@@ -41,6 +41,15 @@ param afterDelivery string = 'delete'
 @description('Optional. Any other setting of README.md, by its own name.')
 param settings settingsType = {}
 
+// ---- What was in the workspace before
+
+@description('Optional. Let the identity of the program query the workspace, for `history`: the role Log Analytics Reader, on the workspace alone. Whoever deploys must then be allowed to assign roles there; otherwise turn it off, and let somebody who is give the role (docs/history.md).')
+param queryWorkspace bool = true
+
+@description('Optional. Name of an existing storage account that `history run --to storage` writes to, never the export account. Its owner gives the identity of the program the role Storage Blob Data Contributor on it.')
+@maxLength(24)
+param historyAccountName string = ''
+
 // ---- Where and how it runs
 
 @description('Optional. Region; data export demands that of the workspace.')
@@ -141,6 +150,8 @@ var tokenSecretName = 'axiom-token'
 var exportContainerPrefix = 'am-'
 var workQueueName = settings.?WORK_QUEUE ?? 'blob-created'
 var refusedContainerName = settings.?REFUSED_CONTAINER ?? 'refused'
+var historyQueueName = settings.?HISTORY_QUEUE ?? 'history'
+var historyContainerName = settings.?HISTORY_CONTAINER ?? 'history'
 var deadLetterContainerName = 'dead-letters'
 var packageContainerName = 'packages'
 var packageBlobName = 'sentinel-axiom.zip'
@@ -152,6 +163,12 @@ var workspaceIdParts = split(workspaceResourceId, '/')
 var blobSuffix = 'blob.${environment().suffixes.storage}'
 var queueSuffix = 'queue.${environment().suffixes.storage}'
 var tableSuffix = 'table.${environment().suffixes.storage}'
+// The query API has a door of its own in each cloud.
+var queryUrls = {
+  AzureChinaCloud: 'https://api.loganalytics.azure.cn'
+  AzureUSGovernment: 'https://api.loganalytics.us'
+}
+var queryUrl = settings.?LOG_ANALYTICS_URL ?? queryUrls[?environment().name] ?? 'https://api.loganalytics.azure.com'
 var tokenSecretUri = 'https://${vaultName}${environment().suffixes.keyvaultDns}/secrets/${tokenSecretName}'
 
 // ---- The identity of the program, before everything that it is given
@@ -178,6 +195,11 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
 
 resource component 'Microsoft.Insights/components@2020-02-02' existing = {
   name: componentName
+}
+
+resource exportWorkspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' existing = {
+  scope: resourceGroup(workspaceIdParts[2], workspaceIdParts[4])
+  name: last(workspaceIdParts)
 }
 
 resource newLogWorkspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' existing = {
@@ -209,11 +231,13 @@ module hostAccountModule 'modules/host-account.bicep' = {
     skuName: storageSku
     denyPublicNetwork: privateNetwork
     containerNames: underFunctions
-      ? [deadLetterContainerName, packageContainerName, refusedContainerName]
-      : [refusedContainerName]
-    // The host would make the poison queue at the first poisoned message; made now, it can be looked at before.
-    queueNames: underFunctions ? [workQueueName, '${workQueueName}-poison'] : []
-    // The Functions host asks for Owner of blobs, and keeps its diagnostic events in a table; the plain loop only sets rows aside.
+      ? [deadLetterContainerName, historyContainerName, packageContainerName, refusedContainerName]
+      : [historyContainerName, refusedContainerName]
+    // The host would make a poison queue at the first poisoned message; made now, it can be looked at before.
+    queueNames: underFunctions
+      ? [workQueueName, '${workQueueName}-poison', historyQueueName, '${historyQueueName}-poison']
+      : []
+    // The Functions host asks for Owner of blobs, and keeps its diagnostic events in a table; without it, rows are set aside and history is kept account of.
     roleIds: underFunctions
       ? [roles.storageBlobDataOwner, roles.storageQueueDataContributor, roles.storageTableDataContributor]
       : [roles.storageBlobDataContributor]
@@ -313,6 +337,15 @@ module dataExportModule 'modules/data-export.bicep' = {
   dependsOn: [exportAccountModule]
 }
 
+module workspaceReaderModule 'modules/workspace-reader.bicep' = if (queryWorkspace) {
+  scope: resourceGroup(workspaceIdParts[2], workspaceIdParts[4])
+  params: {
+    workspaceName: last(workspaceIdParts)
+    identityResourceId: identity.id
+    principalId: identity.properties.principalId
+  }
+}
+
 resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
   name: topicName
 }
@@ -342,6 +375,8 @@ var chosenSettings = {
   AXIOM_EDGE: axiomEdge
   AXIOM_ORG_ID: axiomOrgId
   AXIOM_URL: axiomUrl
+  HISTORY_CONTAINER: historyContainerName
+  HISTORY_QUEUE: historyQueueName
   REFUSED_CONTAINER: refusedContainerName
   WORK_QUEUE: workQueueName
   ...settings
@@ -353,6 +388,16 @@ var programSettings = {
   AzureWebJobsStorage__clientId: identity.properties.clientId
   EXPORT_STORAGE__blobServiceUri: 'https://${exportAccountName}.${blobSuffix}'
   EXPORT_STORAGE__clientId: identity.properties.clientId
+  LOG_ANALYTICS_CLIENT_ID: identity.properties.clientId
+  LOG_ANALYTICS_RESOURCE_ID: workspaceResourceId
+  LOG_ANALYTICS_URL: queryUrl
+  LOG_ANALYTICS_WORKSPACE: exportWorkspace.properties.customerId
+  ...(empty(historyAccountName)
+    ? {}
+    : {
+        HISTORY_STORAGE__blobServiceUri: 'https://${historyAccountName}.${blobSuffix}'
+        HISTORY_STORAGE__clientId: identity.properties.clientId
+      })
 }
 var hostSettings = {
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
@@ -486,6 +531,15 @@ type settingsType = {
 
   @description('Seconds that a visit holds a blob without renewing its claim; after a crash a blob waits that long.')
   CLAIM_FOR: int?
+
+  @description('Container of what `history` has done.')
+  HISTORY_CONTAINER: string?
+
+  @description('Queue of the slices that `history run --queue` leaves to the app.')
+  HISTORY_QUEUE: string?
+
+  @description('Address of the query API of Log Analytics; that of the cloud deployed to by default.')
+  LOG_ANALYTICS_URL: string?
 
   @description('Level of the logs.')
   LOG_LEVEL: ('error' | 'warn' | 'info' | 'debug' | 'trace')?

@@ -9,6 +9,7 @@ param axiomOrgId = readEnvironmentVariable('AXIOM_ORG_ID', '')
 param axiomUrl = readEnvironmentVariable('AXIOM_URL', 'https://api.axiom.co')
 param location = readEnvironmentVariable('AZURE_LOCATION')
 param packageUri = ''
+param queryWorkspace = bool(readEnvironmentVariable('QUERY_WORKSPACE', 'true'))
 param tables = split(readEnvironmentVariable('EXPORT_TABLES'), ',')
 param tags = {
   'azd-env-name': readEnvironmentVariable('AZURE_ENV_NAME')

@@ -6,6 +6,8 @@ from bicep import ROOT
 
 DOCS = ROOT / "docs" / "troubleshooting.md"
 STRING = r'"((?:[^"\\]|\\.)*)"'
+# Who works for hours, or for somebody who waits: what they say in passing is explained, too.
+TALKERS = ("src/commands/history", "src/commands/serve/", "src/history/", "src/loganalytics/")
 # Made of another message and nothing else.
 COMPOSED = re.compile(r"[. :;]*( failed)?")
 
@@ -28,18 +30,24 @@ def plain(literal):
 def literals(file, text):
     """What one file prints in trouble: errors, lines of the log, problems with settings, and what is advised."""
     yield from re.findall(rf"#\[error\(\s*{STRING}", text)
-    for call in re.findall(r"tracing::(?:error|warn)!\((.*?)\);", text, re.DOTALL):
+    levels = "error|warn|info|debug" if str(file).startswith(TALKERS) else "error|warn"
+    for call in re.findall(rf"tracing::(?:{levels})!\((.*?)\);", text, re.DOTALL):
         yield from re.findall(STRING, call)[-1:]
-    for doing in re.findall(rf"\bfailed\(\s*(?:&format!\(\s*)?{STRING}", text):
+    yield from re.findall(rf"(?:\bbail!|\.context)\(\s*{STRING}", text)
+    for doing in re.findall(rf"(?<!\.)\bfailed\(\s*(?:&format!\(\s*)?{STRING}", text):
         yield f"{doing} failed"
     if "azure" in file.parts or file.name == "refused.rs":
         yield from re.findall(rf"\b(?:new|unexpected|unreadable|with_message)\(\s*(?:[\w:]+,\s*)?(?:format!\(\s*)?{STRING}", text)
         yield from re.findall(rf"(?:let doing = |\|\| )format!\(\s*{STRING}", text)
         yield from re.findall(rf"\bunexpected\([^;]*?, {STRING}\)", text)
-    if str(file) == "src/azure/mod.rs":
+    if "azure" in file.parts or str(file) in ("src/loganalytics/mod.rs", "src/axiom/query.rs"):
+        # Advice: in brackets behind a message.
         yield from re.findall(r'"( \((?:[^"\\]|\\.)*)"', text, re.DOTALL)
-    if file.name == "serve.rs":
-        yield from re.findall(rf"(?:Err\(|logs\.push\()format!\(\s*{STRING}", text)
+    if "loganalytics" in file.parts or "history" in file.parts:
+        yield from re.findall(rf"\b(?:Trouble|TooMuch)\(\s*(?:format!\(\s*)?{STRING}", text)
+    if file.stem == "serve" or "serve" in file.parts:
+        yield from re.findall(rf"(?:Err\(|logs\.push\()(?:format!\(\s*)?{STRING}", text)
+        yield from re.findall(rf";\s+format!\(\s*{STRING}", text)
     if file.name == "advice.rs":
         found = re.findall(rf"(?:format!\(\s*|=> ){STRING}", text)
         # The names of settings that are filled into the others.

@@ -20,7 +20,8 @@ MODULES = "infra/modules"
 EXPORT, HOST, VAULT = f"{MODULES}/export-account.bicep", f"{MODULES}/host-account.bicep", f"{MODULES}/vault.bicep"
 EVENTS, APP, ALERTS = f"{MODULES}/events.bicep", f"{MODULES}/function-app.bicep", f"{MODULES}/alerts.bicep"
 MAIN, FORM = "infra/main.bicep", "infra/createUiDefinition.json"
-TRIGGER = "function-blob-trigger/function.json"
+TRIGGER, SLICES = "function-blob-trigger/function.json", "function-history/function.json"
+READER = f"{MODULES}/workspace-reader.bicep"
 
 # The check that must fail, the file, what stands there, what is put in its place, and the parameters file that shows it.
 MUTATIONS = [
@@ -55,6 +56,7 @@ MUTATIONS = [
     ("no-publishing-passwords", APP, "name: 'scm'\n  properties: {\n    allow: false", "name: 'scm'\n  properties: {\n    allow: true", "small"),
     ("one-user-assigned-identity", APP, "type: 'UserAssigned'", "type: 'SystemAssigned, UserAssigned'", "small"),
     ("identity-connections-only", MAIN, "EXPORT_STORAGE__clientId: identity.properties.clientId", "EXPORT_STORAGE: exportAccountName", "small"),
+    ("identity-connections-only", MAIN, "HISTORY_STORAGE__clientId: identity.properties.clientId", "HISTORY_STORAGE: historyAccountName", "small,container"),
     ("identity-connections-only", MAIN, "AzureWebJobsStorage__credential: 'managedidentity'", "EXTRA: 'AccountKey=x'", "small"),
     ("no-key-is-read", MAIN, "EXPORT_STORAGE__clientId: identity", "KEY: exportAccount.listKeys().keys[0].value\n  EXPORT_STORAGE__clientId: identity", "small"),
     ("flex-settings", MAIN, "AXIOM_TOKEN: '@Micro", "FUNCTIONS_WORKER_RUNTIME: 'custom'\n  AXIOM_TOKEN: '@Micro", "small"),
@@ -67,6 +69,10 @@ MUTATIONS = [
     ("roles-are-known", f"{MODULES}/roles.bicep", "ba92f5b4-2d11-453d-a403-e96b0029c9fe", "ba92f5b4-2d11-453d-a403-e96b0029c9ff", "small"),
     ("each-role-on-one-resource", EXPORT, "  scope: account\n  name: guid", "  name: guid", "small"),
     ("roles-are-exactly-these", MAIN, "roles.storageQueueDataContributor, ", "", "small"),
+    ("each-role-on-one-resource", READER, "  scope: workspace\n", "", "small"),
+    ("each-role-on-one-resource", READER, "roles.logAnalyticsReader)\n  }", "roles.storageBlobDataContributor)\n  }", "small"),
+    ("roles-are-exactly-these", MAIN, "= if (queryWorkspace)", "= if (!queryWorkspace)", "small"),
+    ("roles-are-exactly-these", f"{MODULES}/roles.bicep", "73c42c96-874c-492b-b04d-ab87d138a893", "92aaf0da-9dab-42b6-94a3-d43ce8d16293", "small"),
     ("roles-are-exactly-these", f"{MODULES}/roles.bicep", "4633458b-17de-408a-b874-0445c86b69e6", "b7e6dc6d-f1e8-4753-8033-0f276bb0955b", "small"),
     ("blobs-are-deleted-on-the-two-accounts-alone", f"{MODULES}/insights.bicep", "roles.monitoringMetricsPublisher", "roles.storageBlobDataContributor", "small"),
     ("blobs-are-deleted-on-the-two-accounts-alone", EVENTS, "scope: hostAccount::blobService::deadLetters", "scope: hostAccount", "small"),
@@ -80,7 +86,13 @@ MUTATIONS = [
     ("topic", EVENTS, "type: 'SystemAssigned'\n  }\n  properties", "type: 'None'\n  }\n  properties", "small"),
     ("settings-name-the-two-accounts", MAIN, "EXPORT_STORAGE__blobServiceUri: 'https://${exportAccountName}", "EXPORT_STORAGE__blobServiceUri: 'https://${hostAccountName}", "small"),
     ("refused-container", MAIN, "packageContainerName, refusedContainerName]", "packageContainerName]", "small"),
+    ("history-container", MAIN, "deadLetterContainerName, historyContainerName, ", "deadLetterContainerName, ", "small"),
+    ("history-asks-the-exported-workspace", MAIN, "exportWorkspace.properties.customerId", "exportWorkspace.name", "small"),
+    ("history-asks-the-exported-workspace", MAIN, "LOG_ANALYTICS_RESOURCE_ID: workspaceResourceId", "LOG_ANALYTICS_RESOURCE_ID: logWorkspaceId", "small"),
+    ("history-asks-the-exported-workspace", MAIN, "LOG_ANALYTICS_CLIENT_ID: identity.properties.clientId", "LOG_ANALYTICS_CLIENT_ID: identity.properties.principalId", "small"),
+    ("history-storage", MAIN, "'https://${historyAccountName}.", "'https://${exportAccountName}.", "small,container"),
     ("poison-queue", MAIN, "-poison'", "-dead'", "small"),
+    ("poison-queue", MAIN, ", '${historyQueueName}-poison'", "", "small"),
     ("flex-app", APP, "name: 'custom'", "name: 'python'", "small"),
     ("flex-app", MAIN, "var queueFunctionName = 'function-blob-trigger'", "var queueFunctionName = 'function-blob'", "small,large"),
     ("premium-app", APP, "'ElasticPremium'", "'Dynamic'", "small,premium"),
@@ -94,17 +106,24 @@ MUTATIONS = [
     ("alerts-watch-what-is-deployed", MAIN, "topicResourceId: topic.id", "topicResourceId: '${topic.id}x'", "small"),
     ("alerts-are-in-the-docs", "docs/troubleshooting.md", "### `queue-age`", "### `queue-old`", "small"),
     ("error-messages-are-in-the-docs", "src/axiom/outcome.rs", '"compress rows"', '"squeeze rows"', "small"),
-    ("costs-follow-the-formula", "docs/deploy.md", "**4,300**", "**4,800**", "small"),
+    ("error-messages-are-in-the-docs", "docs/troubleshooting.md", "| `a slice is done` |", "| `a slice was done` |", "small"),
+    ("costs-follow-the-formula", "docs/deploy.md", "**4,400**", "**4,800**", "small"),
     ("costs-follow-the-formula", "docs/deploy.md", "json x 0.10", "json x 0.12", "small"),
     ("templates-are-sealed", EXPORT, "days: 7", "days: 8", "small"),
     ("app-settings-are-known", MAIN, "  WORK_QUEUE: workQueueName", "  WORK_QEUE: workQueueName\n  WORK_QUEUE: workQueueName", "small"),
     ("settings-can-be-set", "infra/checks/cases/container.bicepparam", "  ZSTD_LEVEL: '3'\n", "", "small,container,premium"),
     ("setting-parameters-are-the-table", MAIN, "  ZSTD_LEVEL: string?", "  ZSTD: string?", "small"),
+    ("setting-defaults", MAIN, "'https://api.loganalytics.azure.com'", "'https://api.loganalytics.io'", "small"),
     ("setting-defaults", MAIN, "settings.?REFUSED_CONTAINER ?? 'refused'", "settings.?REFUSED_CONTAINER ?? 'rejected'", "small"),
     ("example-settings", "local.settings.json.example", '"EXPORT_STORAGE"', '"EXPORT_STORE"', "small"),
+    ("example-settings", "local.settings.json.example", '"HISTORY_QUEUE"', '"HISTORY_CONTAINER"', "small"),
     ("readme-settings", "README.md", "`EXPORT_STORAGE`", "`EXPORT_STORE`", "small"),
     ("functions-exist", MAIN, "var sweepFunctionName = 'function-sweep'", "var sweepFunctionName = 'sweep'", "small"),
+    ("functions-are-known-to-the-program", "src/wake/mod.rs", '"function-history"', '"function-slices"', "small"),
+    ("queue-triggers-read-queues-that-are-made", MAIN, ", historyQueueName, '${historyQueueName}-poison'", "", "small"),
+    ("queue-triggers-read-queues-that-are-made", SLICES, "AzureWebJobsStorage", "HISTORY_STORAGE", "small"),
     ("trigger-reads-the-queue-of-the-events", TRIGGER, "%WORK_QUEUE%", "blob-created", "small"),
+    ("function-variables-are-set", SLICES, "%HISTORY_QUEUE%", "%SLICES%", "small"),
     ("function-variables-are-set", "function-sweep/function.json", "%SWEEP_SCHEDULE%", "%SCHEDULE%", "small"),
     ("container-prefix", MAIN, "var exportContainerPrefix = 'am-'", "var exportContainerPrefix = 'an-'", "small"),
     ("report-fields", ALERTS, "report.rows", "report.row_count", "small"),

@@ -24,10 +24,11 @@ PARAMETER_SETTINGS = {
     "axiomOrgId": "AXIOM_ORG_ID",
     "axiomToken": "AXIOM_TOKEN",
     "axiomUrl": "AXIOM_URL",
+    "historyAccountName": "HISTORY_STORAGE",
 }
 THEN = "then run `infra/check.sh --bless` and review the difference"
 # Made by the template, not chosen by anybody.
-WIRED_SETTINGS = {"AzureWebJobsStorage", "EXPORT_STORAGE"}
+WIRED_SETTINGS = {"AzureWebJobsStorage", "EXPORT_STORAGE", "LOG_ANALYTICS_CLIENT_ID", "LOG_ANALYTICS_RESOURCE_ID", "LOG_ANALYTICS_WORKSPACE"}
 
 
 def settings_table():
@@ -86,7 +87,8 @@ def check_setting_defaults(snapshots):
     (small,) = [each for each in snapshots if each.name == "small"]
     table = settings_table()
     for name, value in small.settings().items():
-        if name in table and table[name][1] is not None and value != table[name][1]:
+        # What depends on the cloud falls back on it.
+        if name in table and table[name][1] is not None and value != table[name][1] and not value.endswith(f", '{table[name][1]}')]"):
             yield f"small: {name} is {value!r}, and the default of the program is {table[name][1]!r}"
 
 
@@ -99,6 +101,9 @@ def check_example_settings(_snapshots):
     for name, (required, _) in table.items():
         if required and name not in {base(each) for each in values}:
             yield f"local.settings.json.example lacks {name}, without which the program does not start"
+    for folder, binding in bindings().items():
+        for name in sorted(set(re.findall(r"%(\w+)%", json.dumps(binding))) - set(values)):
+            yield f"local.settings.json.example lacks {name}, without which the host does not take {folder}"
 
 
 def check_readme_settings(_snapshots):
@@ -144,12 +149,29 @@ def check_functions_exist(_snapshots):
             yield f"main.bicep names the function {folder}, and there is no {kind} in such a folder"
 
 
+def check_functions_are_known_to_the_program(_snapshots):
+    text = (ROOT / "src" / "wake" / "mod.rs").read_text()
+    known = set(re.findall(r'^pub const \w+: &str = "(function-[\w-]+)";$', text, re.MULTILINE))
+    for name in sorted(known ^ set(bindings())):
+        yield f"{name} is a folder that src/wake/mod.rs does not know, or the other way round"
+
+
+def check_queue_triggers_read_queues_that_are_made(snapshots):
+    for folder, binding in bindings().items():
+        if binding["type"] != "queueTrigger":
+            continue
+        if binding["connection"] != "AzureWebJobsStorage":
+            yield f"{folder} reads by the connection {binding['connection']}, the queues are in AzureWebJobsStorage"
+        for snapshot in snapshots:
+            queue = snapshot.settings().get(binding["queueName"].strip("%"))
+            if snapshot.under_functions and queue not in snapshot.names("Microsoft.Storage/storageAccounts/queueServices/queues"):
+                yield f"{snapshot.name}: {folder} reads the queue {binding['queueName']}, which is {queue}, and nobody makes it"
+
+
 def check_trigger_reads_the_queue_of_the_events(snapshots):
     binding = bindings()[template_variable("queueFunctionName")]
     if binding["queueName"] != "%WORK_QUEUE%":
         yield f"function.json reads the queue {binding['queueName']}, events go to %WORK_QUEUE%"
-    if binding["connection"] != "AzureWebJobsStorage":
-        yield f"function.json reads by the connection {binding['connection']}, the queue is in AzureWebJobsStorage"
     for snapshot in snapshots:
         queue = snapshot.settings()["WORK_QUEUE"]
         for subscription in snapshot.of("Microsoft.EventGrid/systemTopics/eventSubscriptions"):

@@ -11,11 +11,11 @@ PURPOSE = {
         "nothing is shipped; rows stay in the export account until `exportRetentionDays`; alert `invocations-failing`",
     ),
     ("program", "Storage Blob Data Owner", "host"): (
-        "take the package, keep the host's locks, set refused rows aside",
+        "take the package, keep the host's locks, set refused rows aside, keep account of history",
         "the app does not start; rows wait in the export account; alert `stopped`",
     ),
     ("program", "Storage Queue Data Contributor", "host"): (
-        "take and delete messages, add those of the sweep, move poisoned ones",
+        "take and delete messages, add those of the sweep and of history, move poisoned ones",
         "no function is triggered; rows wait in the export account; alert `queue-length`",
     ),
     ("program", "Storage Table Data Contributor", "host"): (
@@ -25,6 +25,10 @@ PURPOSE = {
     ("program", "Key Vault Secrets User", "vault"): (
         "read the Axiom token",
         "the app keeps the token it has until it restarts, then refuses to start with exit 64; alert `stopped`",
+    ),
+    ("program", "Log Analytics Reader", "workspace"): (
+        "ask the workspace for what it held before the export (`history`); with `queryWorkspace = false` it is not given",
+        "`history` fails and says so; new rows are exported and shipped as before",
     ),
     ("program", "Monitoring Metrics Publisher", "insights"): (
         "send telemetry",
@@ -45,6 +49,8 @@ def node(snapshot, scope):
     """The node of the picture that a resource belongs to."""
     if "/queues/" in scope:
         return "queue"
+    if scope == snapshot.workspace:
+        return "workspace"
     if scope.endswith("/containers/dead-letters"):
         return "deadletters"
     if scope == snapshot.account("export")["id"]:
@@ -86,6 +92,7 @@ def render(snapshot):
         '  subgraph hostaccount["host account"]',
         f'    host[("containers {", ".join(kept)}")]',
         f'    queue["queue {delivery["queueName"]}"]',
+        f'    slices["queue {settings["HISTORY_QUEUE"]}"]',
         f'    deadletters[("container {letters["blobContainerName"]}")]',
         "  end",
         f'  app["function app, {plan}<br/>sentinel-axiom"]',
@@ -102,6 +109,8 @@ def render(snapshot):
         "  topic --> queue",
         "  topic -->|undeliverable| deadletters",
         "  queue --> app",
+        '  workspace ==>|"history, by queries"| app',
+        "  slices --> app",
         '  vault -->|"token, by reference"| app',
         "  app -->|telemetry| insights",
         "  insights --> alerts",
@@ -127,6 +136,7 @@ def render(snapshot):
         "deadletters": f"the container `{letters['blobContainerName']}` alone",
         "vault": "the vault",
         "insights": "the Application Insights component",
+        "workspace": "the workspace that is exported",
     }
     for role in roles:
         place = node(snapshot, role.scope)

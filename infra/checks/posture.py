@@ -126,7 +126,8 @@ def check_one_user_assigned_identity(snapshots):
 def check_identity_connections_only(snapshots):
     for snapshot in snapshots:
         settings = snapshot.settings()
-        for connection in ("AzureWebJobsStorage", "EXPORT_STORAGE"):
+        asked = any(name.startswith("HISTORY_STORAGE") for name in settings)
+        for connection in ("AzureWebJobsStorage", "EXPORT_STORAGE", *(["HISTORY_STORAGE"] if asked else [])):
             if connection in settings:
                 yield f"{snapshot.name}: {connection} is a connection string, not an identity"
             for part in ("blobServiceUri", "clientId"):
@@ -224,7 +225,8 @@ def check_each_role_on_one_resource(snapshots):
         for role in snapshot.roles:
             if "/providers/" not in role.scope:
                 yield f"{snapshot.name}: {role.name} for the {role.who} is given on {role.scope}, a whole group or subscription"
-            elif role.scope not in snapshot.by_id:
+            # The workspace is there already; to be read is all that it takes.
+            elif role.scope not in snapshot.by_id and (role.scope, role.name) != (snapshot.workspace, "Log Analytics Reader"):
                 yield f"{snapshot.name}: {role.name} for the {role.who} is given on {role.scope}, which is not deployed here"
 
 
@@ -236,6 +238,8 @@ def expected_roles(snapshot):
         ("program", "Key Vault Secrets User", snapshot.one("Microsoft.KeyVault/vaults")["id"]),
         ("program", "Monitoring Metrics Publisher", snapshot.one("Microsoft.Insights/components")["id"]),
     }
+    if not snapshot.asks("queryWorkspace", "false"):
+        common.add(("program", "Log Analytics Reader", snapshot.workspace))
     if not snapshot.under_functions:
         return common | {("program", "Storage Blob Data Contributor", host)}
     queue = snapshot.settings()["WORK_QUEUE"]

@@ -5,6 +5,7 @@ import re
 # Azure built-in roles, from Microsoft's list "Azure built-in roles". Written out a second time on purpose: a slip in the template cannot repeat itself here.
 ROLE_NAMES = {
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
+    "73c42c96-874c-492b-b04d-ab87d138a893": "Log Analytics Reader",
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
@@ -68,6 +69,11 @@ class Snapshot:
     @property
     def under_functions(self):
         return self.hosting != "container"
+
+    @property
+    def workspace(self):
+        """The id of the workspace that is exported: it exists before, and outside."""
+        return self.one("Microsoft.OperationalInsights/workspaces/dataExports")["id"].rsplit("/dataExports/", 1)[0]
 
     @property
     def private(self):

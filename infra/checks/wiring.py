@@ -113,10 +113,40 @@ def check_refused_container(snapshots):
             yield f"{snapshot.name}: refused rows go to the container {container}, which nobody makes"
 
 
+def check_history_container(snapshots):
+    for snapshot in snapshots:
+        container = snapshot.settings()["HISTORY_CONTAINER"]
+        if container not in snapshot.names(f"{STORAGE}/blobServices/containers"):
+            yield f"{snapshot.name}: history is kept account of in the container {container}, which nobody makes"
+
+
+def check_history_asks_the_exported_workspace(snapshots):
+    for snapshot in snapshots:
+        settings, workspace = snapshot.settings(), snapshot.workspace
+        if settings["LOG_ANALYTICS_RESOURCE_ID"] != workspace:
+            yield f"{snapshot.name}: LOG_ANALYTICS_RESOURCE_ID is {settings['LOG_ANALYTICS_RESOURCE_ID']}, and {workspace} is exported"
+        asked = settings["LOG_ANALYTICS_WORKSPACE"]
+        # The query API knows a workspace by its GUID.
+        if f"reference('{workspace}'" not in asked or not asked.endswith(".customerId]"):
+            yield f"{snapshot.name}: LOG_ANALYTICS_WORKSPACE is {asked}, not the GUID of {workspace}"
+        identity = snapshot.one("Microsoft.ManagedIdentity/userAssignedIdentities")["id"]
+        client = settings["LOG_ANALYTICS_CLIENT_ID"]
+        if f"reference('{identity}'" not in client or not client.endswith(".clientId]"):
+            yield f"{snapshot.name}: the workspace is asked as {client}, not as {identity}"
+
+
+def check_history_storage(snapshots):
+    for snapshot in snapshots:
+        asked = re.search(r"^param historyAccountName = '(.+)'$", snapshot.source, re.MULTILINE)
+        address = snapshot.settings().get("HISTORY_STORAGE__blobServiceUri")
+        if (address is not None) != bool(asked) or (asked and f"'{asked.group(1)}'" not in address):
+            yield f"{snapshot.name}: history may be written to {address}, and {asked and asked.group(1)} was asked for"
+
+
 def check_poison_queue(snapshots):
     for snapshot in snapshots:
-        queue = snapshot.settings()["WORK_QUEUE"]
-        wanted = {queue, f"{queue}-poison"} if snapshot.under_functions else set()
+        queues = {value for name, value in snapshot.settings().items() if name.endswith("_QUEUE")}
+        wanted = queues | {f"{queue}-poison" for queue in queues} if snapshot.under_functions else set()
         if snapshot.names(f"{STORAGE}/queueServices/queues") != wanted:
             yield f"{snapshot.name}: the queues are {snapshot.names(f'{STORAGE}/queueServices/queues')}, not {wanted}"
 

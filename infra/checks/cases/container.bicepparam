@@ -7,6 +7,7 @@ param tables = ['SigninLogs']
 param axiomDatasetPrefix = 'sentinel-'
 param axiomEdge = 'eu-central-1.aws.edge.axiom.co'
 param axiomOrgId = 'example-abcd'
+param historyAccountName = 'sthistory'
 param hosting = 'container'
 param privateNetwork = true
 param settings = {
@@ -18,6 +19,9 @@ param settings = {
   BATCH_BYTES: 2097152
   BATCH_ROWS: 5000
   CLAIM_FOR: 120
+  HISTORY_CONTAINER: 'moved'
+  HISTORY_QUEUE: 'slices'
+  LOG_ANALYTICS_URL: 'https://api.loganalytics.io'
   LOG_LEVEL: 'debug'
   REFUSED_CONTAINER: 'set-aside'
   ROW_BYTES: 500000

@@ -1,6 +1,6 @@
 using '../../main.bicep'
 
-// Elastic Premium in existing subnets without zones of its own, blobs kept, package from the own container, names changed.
+// Elastic Premium in existing subnets without zones of its own, blobs kept, package from the own container, the workspace not queried, names changed.
 param axiomToken = readEnvironmentVariable('AXIOM_TOKEN')
 param workspaceResourceId = readEnvironmentVariable('WORKSPACE_RESOURCE_ID')
 param tables = ['SigninLogs']
@@ -17,7 +17,10 @@ param logWorkspaceResourceId = '/subscriptions/00000000-0000-0000-0000-000000000
 param name = 'axiom-logs'
 param packageUri = ''
 param privateNetwork = true
+param queryWorkspace = false
 param settings = {
+  HISTORY_CONTAINER: 'moved'
+  HISTORY_QUEUE: 'slices'
   REFUSED_CONTAINER: 'set-aside'
   SWEEP_SCHEDULE: '0 */5 * * * *'
   WORK_QUEUE: 'hints'
