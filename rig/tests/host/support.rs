@@ -20,7 +20,7 @@ pub(crate) fn app_root() -> PathBuf {
 /// Settings with triggers off: only what a test fires itself arrives.
 pub(crate) fn quiet(lab: &str) -> Vec<(String, String)> {
     let mut settings = settings(NOWHERE, lab);
-    for function in ["function-blob-trigger", "function-sweep"] {
+    for function in ["function-blob-trigger", "function-history", "function-sweep"] {
         settings.push((format!("AzureWebJobs.{function}.Disabled"), "true".to_owned()));
     }
     settings
@@ -31,6 +31,7 @@ pub(crate) fn settings(storage: &str, lab: &str) -> Vec<(String, String)> {
     [
         ("AzureWebJobsStorage", storage),
         ("WORK_QUEUE", "work"),
+        ("HISTORY_QUEUE", "history"),
         ("SWEEP_SCHEDULE", "0 * * * * *"),
         ("AzureWebJobs.function-sweep.Disabled", "1"),
         ("GREETING", "hello"),

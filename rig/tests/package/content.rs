@@ -118,7 +118,12 @@ fn the_repository_itself_makes_a_package() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let entries = package::collect(root, &root.join("Cargo.toml")).unwrap();
     let modes = names_and_modes(&entries);
-    for name in ["function-blob-trigger/function.json", "function-sweep/function.json", "host.json"] {
+    for name in [
+        "function-blob-trigger/function.json",
+        "function-history/function.json",
+        "function-sweep/function.json",
+        "host.json",
+    ] {
         assert!(modes.contains(&(name, 0o644)), "{name} is missing: {modes:?}");
     }
     assert_eq!(modes.iter().filter(|(_, mode)| *mode == 0o755).collect::<Vec<_>>(), [&("sentinel-axiom", 0o755)]);
