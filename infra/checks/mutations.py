@@ -138,9 +138,10 @@ MUTATIONS = [
 
 
 def copy(folder):
-    """A copy of the repository, as git knows it."""
-    files = subprocess.run(["git", "ls-files"], cwd=bicep.ROOT, capture_output=True, text=True, check=True).stdout.split()
-    for file in files:
+    """A copy of the repository as it stands: what git knows or would take, without what is gone."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listed, cwd=bicep.ROOT, capture_output=True, text=True, check=True).stdout.split()
+    for file in filter(lambda file: (bicep.ROOT / file).is_file(), files):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(bicep.ROOT / file, folder / file)
     (folder / "target" / "ci-tools").mkdir(parents=True)
