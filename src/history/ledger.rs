@@ -29,6 +29,8 @@ pub struct Ledger {
 /// What became of a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
+    /// It waits on the queue.
+    Queued,
     /// It is being read; nothing of it was sent.
     Reading,
     /// Its rows are on their way.
@@ -39,8 +41,13 @@ pub enum State {
     Failed,
 }
 
-const STATES: [(State, &str); 4] =
-    [(State::Reading, "reading"), (State::Sending, "sending"), (State::Done, "done"), (State::Failed, "failed")];
+const STATES: [(State, &str); 5] = [
+    (State::Queued, "queued"),
+    (State::Reading, "reading"),
+    (State::Sending, "sending"),
+    (State::Done, "done"),
+    (State::Failed, "failed"),
+];
 
 /// What is known of a slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,6 +183,24 @@ impl Ledger {
         // The container is created when the first slice is claimed: until then, nothing is done.
         let missing = |item: &Result<_, StorageError>| matches!(item, Err(error) if error.status() == Some(404));
         self.blobs.list(&self.container, prefix).take_while(move |item| std::future::ready(!missing(item)))
+    }
+
+    /// Writes down that a slice waits on the queue, unless more is known of it.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn queued(&self, key: &str, slice: Slice) -> Result<(), StorageError> {
+        let record = Record { state: State::Queued, ..Record::new(slice, "", self.claim_for) };
+        self.write(&record_name(key, slice.window), &record, Bytes::new(), None).await.map(drop)
+    }
+
+    /// Claims the right to cut slices of a job: two that cut at the same time would cut differently.
+    ///
+    /// # Errors
+    /// Storage.
+    pub async fn claim_job(&self, key: &str, holder: &str) -> Result<Claimed, StorageError> {
+        let window = Window { from: Ticks(0), to: Ticks(1) };
+        self.claim(&format!("runs/{key}"), Slice { window, rows: 0, bytes: 0 }, holder).await
     }
 
     /// Claims a slice, for whoever is called `holder`.
@@ -395,7 +420,7 @@ mod tests {
         let at = |text| Ticks::parse(text).unwrap();
         let window = Window { from: at("2026-01-01"), to: at("2026-01-01T00:00:00.0000001Z") };
         let mut record = Record::new(Slice { window, rows: 5, bytes: 700 }, "me", Duration::from_secs(9));
-        for state in [State::Reading, State::Sending, State::Done, State::Failed] {
+        for (state, _) in STATES {
             record.state = state;
             let name = record_name("axiom/d/T", window);
             assert_eq!(Record::read(&name, &record.metadata(), record.at), Some(record.clone()));

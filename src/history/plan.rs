@@ -18,8 +18,8 @@ pub const SLICE_ROWS: u64 = 50_000;
 /// Bytes of a slice, as the service estimates them. It gives four times as many.
 pub const SLICE_BYTES: u64 = 16_000_000;
 
-/// Widths of the bins, in ticks: all of them divide the next larger one, and begin where the folders of data export do.
-const WIDTHS: [i64; 4] = [DAY, 3600 * SECOND, 300 * SECOND, 5 * SECOND];
+/// Widths of the bins, in ticks, down to one: all of them divide the one before, and begin where the folders of data export do.
+const WIDTHS: [i64; 8] = [DAY, 3600 * SECOND, 300 * SECOND, 5 * SECOND, 1_000_000, 10_000, 100, 1];
 
 /// Most days that one query counts.
 const DAYS: i64 = 366;
@@ -46,8 +46,8 @@ enum Step {
     Count(Window, usize),
 }
 
-/// Cuts a window that was counted in bins of `WIDTHS[level]` into slices of at most so many rows: neighbours share a slice while they fit, and what fits none is counted finer. A bin of the
-/// finest width is a slice however much it holds: whoever reads it cuts it further.
+/// Cuts a window that was counted in bins of `WIDTHS[level]` into slices of at most so many rows: neighbours share a slice while they fit, and what fits none is counted finer. One tick is a
+/// slice however much it holds: whoever reads it cuts it further.
 fn cut(window: Window, level: usize, bins: &[Bin], most: u64) -> Vec<Step> {
     let is_too_much = |slice: Slice| slice.rows > most || slice.bytes > SLICE_BYTES;
     let (mut steps, mut open): (Vec<Step>, Option<Slice>) = (Vec::new(), None);
@@ -72,7 +72,22 @@ fn cut(window: Window, level: usize, bins: &[Bin], most: u64) -> Vec<Step> {
         };
     }
     steps.extend(open.map(Step::Read));
+    tile(window, &mut steps);
     steps
+}
+
+/// Lets each step end where the next one begins, so that together they are the window. Nothing was counted in between, and what is known to be done has no
+/// gaps that had to be counted again.
+fn tile(window: Window, steps: &mut [Step]) {
+    let mut to = window.to;
+    for step in steps.iter_mut().rev() {
+        let (Step::Read(Slice { window, .. }) | Step::Count(window, _)) = step;
+        window.to = to;
+        to = window.from;
+    }
+    if let Some(Step::Read(Slice { window: first, .. }) | Step::Count(first, _)) = steps.first_mut() {
+        first.from = window.from;
+    }
 }
 
 /// What reading takes.
@@ -94,7 +109,7 @@ pub fn queries(days: &[Bin], most: u64) -> Queries {
             queries.slices += 1;
             continue;
         };
-        for day in days.iter().filter(|day| day.from == window.from) {
+        for day in days.iter().filter(|day| window.from <= day.from && day.from < window.to) {
             let slices = day.rows.div_ceil(most).max(day.bytes.div_ceil(SLICE_BYTES));
             queries.slices += slices;
             // By hours; and about every twelfth slice is one of an hour that is too much, too.
@@ -125,7 +140,7 @@ pub async fn days(log_analytics: &LogAnalytics, job: &Job, window: Window) -> Re
     Ok((days, calls))
 }
 
-/// The slices of windows, of at most `most` rows as far as seconds tell, in order. Counts are asked for only when a slice is wanted.
+/// The slices of windows, of at most `most` rows unless one tick has more, in order. Counts are asked for only when a slice is wanted.
 pub fn slices(
     log_analytics: LogAnalytics,
     job: Arc<Job>,
@@ -218,7 +233,7 @@ mod tests {
         ];
         let wanted = [
             "50000 in 01-01T06:00 01-03T00:00",
-            "1 in 01-03T00:00 01-04T00:00",
+            "1 in 01-03T00:00 01-05T00:00",
             "level 1 of 01-05T00:00 01-06T00:00",
             "level 1 of 01-06T00:00 01-07T00:00",
             "10 in 01-07T00:00 01-08T00:00",
@@ -229,10 +244,10 @@ mod tests {
     }
 
     #[test]
-    fn the_finest_bin_is_a_slice_however_much_it_holds() {
-        let window = Window { from: at("2026-01-01T00:00:02Z"), to: at("2026-01-01T00:01:00Z") };
-        let bins = [bin("2026-01-01T00:00:00Z", 9_000_000, 1), bin("2026-01-01T00:00:05Z", 1, 1)];
-        let steps = cut(window, 3, &bins, SLICE_ROWS);
+    fn one_tick_is_a_slice_however_much_it_holds() {
+        let window = Window { from: at("2026-01-01T00:00:02Z"), to: at("2026-01-01T00:00:02.00001Z") };
+        let bins = [bin("2026-01-01T00:00:02Z", 9_000_000, 1), bin("2026-01-01T00:00:02.0000001Z", 1, 1)];
+        let steps = cut(window, 7, &bins, SLICE_ROWS);
         let [Step::Read(first), Step::Read(second)] = steps[..] else { panic!("{steps:?}") };
         assert_eq!((first.rows, first.window.from, first.window.to), (9_000_000, window.from, second.window.from));
     }

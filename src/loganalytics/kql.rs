@@ -71,9 +71,9 @@ impl Source {
     #[must_use]
     pub fn bins(&self, window: Window, width: i64) -> String {
         format!(
-            "{}\n| summarize {ROWS} = count(), {BYTES} = sum(estimate_data_size(*)) by {BIN} = bin(TimeGenerated, {}s)\n| sort by {BIN} asc",
+            "{}\n| summarize {ROWS} = count(), {BYTES} = sum(estimate_data_size(*)) by {BIN} = bin(TimeGenerated, {})\n| sort by {BIN} asc",
             self.within(window),
-            width / SECOND
+            timespan_literal(width)
         )
     }
 
@@ -90,6 +90,11 @@ impl Source {
     fn extend(&self) -> String {
         if self.hidden.is_empty() { String::new() } else { format!("\n| extend {}", self.hidden.join(", ")) }
     }
+}
+
+/// A duration of so many ticks ("The timespan data type", Kusto).
+fn timespan_literal(ticks: i64) -> String {
+    if ticks % SECOND == 0 { format!("{}s", ticks / SECOND) } else { format!("{ticks}tick") }
 }
 
 /// `timespan` for a window: the service looks nowhere else, and rows on its borders are in it.
@@ -146,6 +151,7 @@ mod tests {
         );
         assert_eq!(source.count(window(), WHOLE), format!("SecurityEvent\n{within}\n| summarize Rows = count()"));
         assert!(source.bins(window(), 300 * SECOND).ends_with("by Bin = bin(TimeGenerated, 300s)\n| sort by Bin asc"));
+        assert!(source.bins(window(), 100).contains("bin(TimeGenerated, 100tick)"));
         let query = Source::new(" let a = 1;\nT | where x == a ; \n", &[]);
         assert_eq!(query.columns(window()), format!("let a = 1;\nT | where x == a\n{within}\n| take 0"));
         assert!(query.count(window(), Part { index: 0, of: 2 }).contains("hash(tostring(pack_all()), 2) == 0"));

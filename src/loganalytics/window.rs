@@ -138,17 +138,12 @@ impl fmt::Display for Window {
     }
 }
 
-/// Joins windows that touch. They come sorted by their beginning.
-#[must_use]
-pub fn join(windows: impl IntoIterator<Item = Window>) -> Vec<Window> {
-    let mut joined: Vec<Window> = Vec::new();
-    for window in windows {
-        match joined.last_mut() {
-            Some(last) if window.from <= last.to => last.to = last.to.max(window.to),
-            _ => joined.push(window),
-        }
+/// Adds a window to others, none of which begins later, and joins those that touch.
+pub fn add(windows: &mut Vec<Window>, window: Window) {
+    match windows.last_mut() {
+        Some(last) if window.from <= last.to => last.to = last.to.max(window.to),
+        _ => windows.push(window),
     }
-    joined
 }
 
 #[cfg(test)]
@@ -207,7 +202,10 @@ mod tests {
 
     #[test]
     fn windows_that_touch_are_joined() {
-        let joined = join([window(0, 2), window(2, 3), window(5, 9), window(6, 7), window(10, 11)]);
+        let mut joined = Vec::new();
+        for next in [window(0, 2), window(2, 3), window(5, 9), window(6, 7), window(10, 11)] {
+            add(&mut joined, next);
+        }
         assert_eq!(joined, [window(0, 3), window(5, 9), window(10, 11)]);
     }
 }

@@ -50,6 +50,10 @@ pub(super) fn read(reader: &mut Reader) -> Option<Option<LogAnalyticsSettings>> 
 pub(super) fn read_history(reader: &mut Reader, export: Option<&Storage>) -> Option<HistorySettings> {
     const CONTAINER: &str = "HISTORY_CONTAINER";
     let (container, queue) = (reader.storage_name(CONTAINER), reader.storage_name("HISTORY_QUEUE"));
+    if reader.text("WORK_QUEUE").as_deref() == Some(&queue) {
+        let remedy = "give it a queue of its own: slices of history are no events";
+        reader.problem("HISTORY_QUEUE", "is the queue of WORK_QUEUE", remedy);
+    }
     let storage = match storage::is_given(reader, "HISTORY_STORAGE") {
         true => Some(storage::read(reader, "HISTORY_STORAGE", false)?),
         false => None,

@@ -12,7 +12,8 @@ use crate::support::invocation::invoke;
 use crate::support::workspace::{NEW_YEAR, SECOND, arrivals, ids, table_of, workspace};
 use crate::support::{World, until};
 
-const RUN: [&str; 9] = ["history", "run", "--queue", "--tables", "T", "--from", "2026-01-01", "--to", "2026-01-08"];
+const RUN: [&str; 11] =
+    ["history", "run", "--queue", "--slice-rows", "500", "--tables", "T", "--from", "2026-01-01", "--to", "2026-01-08"];
 const FUNCTION: &str = "function-history";
 
 fn queue(world: &World) -> Queue {
@@ -63,7 +64,7 @@ async fn a_slice_that_fails_is_told_with_its_reason_and_done_when_its_message_co
     let host = world.host().await;
     let failed = || async {
         let ran = world.run(&["history", "status"]).await;
-        ran.output.contains("failed: 2026-01-01T00:00:00.0000000Z to 2026-01-02T00:00:00.0000000Z: ask the workspace: InsufficientAccessError: no (give")
+        ran.output.contains("failed: 2026-01-01T00:00:00.0000000Z to 2026-01-08T00:00:00.0000000Z: ask the workspace: InsufficientAccessError: no (give")
     };
     until("the slice is told as failed", failed).await;
     workspace.faults().clear();

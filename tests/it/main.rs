@@ -21,6 +21,7 @@ mod lost;
 mod order;
 mod outage;
 mod poison;
+mod reconcile;
 mod refused;
 mod rows;
 mod run;

@@ -43,8 +43,11 @@ async fn one(handler: &Arc<Handler>, message: &SliceMessage, stop: &Cancellation
     let Some(history) = &handler.history else {
         return Err("no workspace to ask: set LOG_ANALYTICS_WORKSPACE to its id".to_owned());
     };
-    let _place = handler.slices.acquire().await.expect("the semaphore is never closed");
-    tokio::time::timeout(handler.app.settings.visit_deadline, move_slice(history, message, stop))
+    let work = async {
+        let _place = handler.slices.acquire().await.expect("the semaphore is never closed");
+        move_slice(history, message, stop).await
+    };
+    tokio::time::timeout(handler.app.settings.visit_deadline, work)
         .await
         .unwrap_or_else(|_| Err("not done before the deadline".to_owned()))
 }

@@ -1,6 +1,5 @@
-//! `history estimate`, `history run` and `history status`.
+//! `history run`: from a range to slices, and the slices worked off, here or by whoever listens to the queue.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,19 +7,17 @@ use anyhow::{Context as _, bail};
 use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use tokio_util::sync::CancellationToken;
 
+use super::{counted, jobs, megabytes, write_manifest};
 use crate::app::App;
 use crate::cli::{Destination, What};
-use crate::history::estimate::{Day, Estimate};
-use crate::history::job::{Job, Target};
-use crate::history::ledger::{Record, State};
-use crate::history::plan;
+use crate::history::job::Job;
+use crate::history::ledger::{Claimed, Held, State};
 use crate::history::progress::{Progress, Totals, duration};
 use crate::history::slice::Slice;
 use crate::history::work::{Worked, work};
-use crate::history::{History, manifest};
+use crate::history::{History, plan};
 use crate::loganalytics::AskError;
-use crate::loganalytics::kql::day;
-use crate::loganalytics::window::{Window, join};
+use crate::loganalytics::window::{self, Window};
 use crate::report::chain;
 use crate::wake::SliceMessage;
 
@@ -32,52 +29,6 @@ const TAKEN: Duration = Duration::from_secs(1);
 
 /// Sends to the queue at the same time.
 const SENDS: usize = 16;
-
-/// Writes what moving would take, by table and day.
-///
-/// # Errors
-/// The workspace does not answer.
-pub async fn estimate(
-    history: &History,
-    app: &App,
-    what: &What,
-    json: bool,
-    out: &mut (dyn Write + Send),
-) -> anyhow::Result<()> {
-    let (mut days, mut total, mut tables) = (Vec::new(), Estimate::default(), Vec::new());
-    for job in jobs(history, app, what, (Destination::Axiom, false)).await? {
-        let (bins, calls) = counted(history, &job, what.window()?).await?;
-        days.extend(bins.iter().map(|bin| Day {
-            table: job.name.clone(),
-            day: day(bin.from),
-            rows: bin.rows,
-            bytes: bin.bytes,
-        }));
-        let estimate = Estimate::of(&bins, calls, job.plan, what.slice_rows);
-        tables.push((job.name.clone(), estimate));
-        total = total.with(estimate);
-    }
-    if json {
-        let tables: serde_json::Map<_, _> =
-            tables.into_iter().map(|(name, estimate)| (name, serde_json::json!(estimate))).collect();
-        writeln!(out, "{}", serde_json::json!({ "days": days, "tables": tables, "total": total }))?;
-        return Ok(());
-    }
-    writeln!(out, "{:<30} {:<10} {:>14} {:>12}", "table", "day", "rows", "MB")?;
-    for Day { table, day, rows, bytes } in &days {
-        writeln!(out, "{table:<30} {day:<10} {rows:>14} {:>12.1}", megabytes(*bytes))?;
-    }
-    writeln!(out, "\n{:<30} {:>14} {:>12} {:>8} {:>12} {:>10}", "table", "rows", "MB", "calls", "time", "US$ Azure")?;
-    tables.push(("all".to_owned(), total));
-    for (name, estimate) in &tables {
-        let Estimate { rows, bytes, calls, seconds, dollars, .. } = *estimate;
-        let time = duration(Duration::try_from_secs_f64(seconds).unwrap_or_default());
-        writeln!(out, "{name:<30} {rows:>14} {:>12.1} {calls:>8} {time:>12} {dollars:>10.2}", megabytes(bytes))?;
-    }
-    let arrives = total.json_bytes / 1e9;
-    writeln!(out, "\nAbout {arrives:.2} GB of JSON would arrive; Axiom bills them by its plan. Nothing was moved.")?;
-    Ok(())
-}
 
 /// What a run is to do and how.
 #[derive(Debug, Clone, Copy)]
@@ -101,17 +52,61 @@ pub async fn run(
     how: How,
     stop: &CancellationToken,
 ) -> anyhow::Result<bool> {
+    let window = what.window()?;
     if matches!(how.to, Destination::Storage) && history.archive.is_none() {
         bail!("write to storage: set HISTORY_STORAGE to an account of its own, and LOG_ANALYTICS_RESOURCE_ID");
     }
-    let window = what.window()?;
+    let jobs = jobs(history, app, what, (how.to, how.zstd)).await?;
+    let Some(mut claims) = claim(history, &jobs, stop).await? else { return Ok(false) };
+    let renewing = async {
+        let renewals = claims.iter_mut().map(|claim| claim.renewing(std::future::pending::<()>()));
+        futures::future::try_join_all(renewals).await
+    };
+    let done = tokio::select! {
+        done = cut_and_move(history, jobs, (window, what.slice_rows), how, stop) => done,
+        lost = renewing => lost.map(|_| false).context("the right to cut slices was lost: run it again"),
+    };
+    for claim in claims {
+        claim.release().await?;
+    }
+    done
+}
+
+/// The right to cut slices of these jobs, as soon as nobody else has it; none when the end was asked for.
+async fn claim(history: &History, jobs: &[Job], stop: &CancellationToken) -> anyhow::Result<Option<Vec<Held>>> {
+    let (mut claims, holder) = (Vec::new(), format!("{:016x}", fastrand::u64(..)));
+    for job in jobs {
+        let mut said = false;
+        loop {
+            if let Claimed::Ours(claim) = history.ledger.claim_job(&job.key(), &holder).await? {
+                claims.push(*claim);
+                break;
+            }
+            if !std::mem::replace(&mut said, true) {
+                crate::log::say(&format!("{job}: another run is at it, or ended without a word: waiting for it"));
+            }
+            if stop.run_until_cancelled(tokio::time::sleep(TAKEN)).await.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Some(claims))
+}
+
+async fn cut_and_move(
+    history: &History,
+    jobs: Vec<Job>,
+    (window, most): (Window, u64),
+    how: How,
+    stop: &CancellationToken,
+) -> anyhow::Result<bool> {
     let (mut todo, mut rows) = (Vec::new(), 0);
-    for job in jobs(history, app, what, (how.to, how.zstd)).await? {
+    for job in jobs {
         if let Some(other) = history.ledger.open(&job).await? {
+            let other = serde_json::to_string(&other)?;
             bail!(
-                "{} was begun as another job ({}): choose another --name, or give what was given then",
-                job.key(),
-                serde_json::to_string(&other)?
+                "{} was begun as another job ({other}): choose another --name, or give what was given then",
+                job.key()
             );
         }
         let Account { open, rest, done } = account(history, &job, window).await?;
@@ -122,7 +117,7 @@ pub async fn run(
         }
         crate::log::say(&format!("{job}: {waiting} rows to move, {done} moved before"));
         rows += waiting;
-        todo.push(Todo { job: Arc::new(job), open, rest, most: what.slice_rows });
+        todo.push(Todo { job: Arc::new(job), open, rest, most });
     }
     if how.queue {
         return to_queue(history, todo, stop).await;
@@ -168,7 +163,7 @@ async fn account(history: &History, job: &Job, window: Window) -> anyhow::Result
     let mut records = std::pin::pin!(history.ledger.records(&job.key()));
     let (mut known, mut open, mut done) = (Vec::new(), Vec::new(), 0);
     while let Some(record) = records.try_next().await? {
-        known = join(known.into_iter().chain([record.slice.window]));
+        window::add(&mut known, record.slice.window);
         if record.slice.window.and(window).is_empty() {
             continue;
         }
@@ -246,6 +241,7 @@ async fn to_queue(history: &History, todo: Vec<Todo>, stop: &CancellationToken) 
     let messages = all_slices(history, todo).take_until(stop.clone().cancelled_owned()).map(|slice| async {
         let (job, slice) = slice?;
         let message = SliceMessage { job: job.key(), slice };
+        history.ledger.queued(&message.job, slice).await?;
         history.queue.send(&message.to_json()).await?;
         anyhow::Ok(slice.rows)
     });
@@ -258,132 +254,6 @@ async fn to_queue(history: &History, todo: Vec<Todo>, stop: &CancellationToken) 
     Ok(!stop.is_cancelled())
 }
 
-/// Writes what became of all slices.
-///
-/// # Errors
-/// The account cannot be read.
-pub async fn status(
-    history: &History,
-    json: bool,
-    manifests: bool,
-    out: &mut (dyn Write + Send),
-) -> anyhow::Result<()> {
-    let keys = history.ledger.jobs().await?;
-    if keys.is_empty() && !json {
-        writeln!(out, "nothing was begun")?;
-    }
-    for key in &keys {
-        let mut status = Status::default();
-        let mut records = std::pin::pin!(history.ledger.records(key));
-        while let Some(record) = records.try_next().await? {
-            status.add(&record);
-        }
-        if json {
-            writeln!(out, "{}", status.to_json(key))?;
-        } else {
-            status.write(key, out)?;
-        }
-        if manifests && let Some(window) = status.covered {
-            for name in write_manifest(history, key, window).await? {
-                writeln!(out, "  manifest: {name}")?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The manifest goes where the rows go, or, for a dataset, to the account of what is done.
-async fn write_manifest(history: &History, key: &str, window: Window) -> anyhow::Result<Vec<String>> {
-    let place = match &history.archive {
-        Some(archive) if key.starts_with("storage/") => (archive.blobs(), history.ledger.container()),
-        _ => (history.ledger.blobs(), history.ledger.container()),
-    };
-    Ok(manifest::write(&history.ledger, key, window, place).await?)
-}
-
-/// What became of the slices of a job.
-#[derive(Debug, Default)]
-struct Status {
-    done: u64,
-    running: u64,
-    left_behind: u64,
-    failed: Vec<(Window, String)>,
-    totals: Totals,
-    covered: Option<Window>,
-}
-
-impl Status {
-    fn add(&mut self, record: &Record) {
-        match record.state {
-            State::Done => self.done += 1,
-            State::Failed => self.failed.push((record.slice.window, record.reason.clone())),
-            State::Reading | State::Sending if record.is_alive(time::OffsetDateTime::now_utc()) => self.running += 1,
-            State::Reading | State::Sending => self.left_behind += 1,
-        }
-        self.totals.slices += 1;
-        self.totals.rows += record.rows;
-        self.totals.bytes += record.bytes;
-        self.totals.set_aside += record.set_aside;
-        self.totals.perhaps_twice += record.perhaps_twice;
-        let window = record.slice.window;
-        self.covered =
-            Some(self.covered.map_or(window, |covered| Window {
-                from: covered.from.min(window.from),
-                to: covered.to.max(window.to),
-            }));
-    }
-
-    fn write(&self, key: &str, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
-        let Self { done, running, left_behind, failed, totals, .. } = self;
-        writeln!(
-            out,
-            "{key}: {done} slices done, {running} running, {left_behind} left behind, {} failed; {} rows moved ({:.1} MB), {} set aside, at most {} \
-             twice",
-            failed.len(),
-            totals.rows,
-            megabytes(totals.bytes),
-            totals.set_aside,
-            totals.perhaps_twice
-        )?;
-        failed.iter().try_for_each(|(window, reason)| writeln!(out, "  failed: {window}: {reason}"))
-    }
-
-    fn to_json(&self, key: &str) -> serde_json::Value {
-        let failed: Vec<_> = self
-            .failed
-            .iter()
-            .map(|(window, reason)| serde_json::json!({ "window": window, "reason": reason }))
-            .collect();
-        serde_json::json!({
-            "job": key, "done": self.done, "running": self.running, "left_behind": self.left_behind, "failed": failed,
-            "rows": self.totals.rows, "bytes": self.totals.bytes, "set_aside": self.totals.set_aside, "perhaps_twice": self.totals.perhaps_twice,
-        })
-    }
-}
-
-/// The jobs that the command line asks for, with the columns that their tables have.
-pub(super) async fn jobs(
-    history: &History,
-    app: &App,
-    what: &What,
-    (to, zstd): (Destination, bool),
-) -> anyhow::Result<Vec<Job>> {
-    let mut jobs = Vec::new();
-    for (name, query) in what.named()? {
-        let to = match to {
-            Destination::Axiom => Target::Axiom { dataset: app.flow.axiom.dataset_for(Some(&name), &name) },
-            Destination::Storage => Target::Storage { zstd },
-        };
-        let job = Job { name: name.clone(), query, plan: what.plan, to, hidden: Vec::new() };
-        jobs.push(history.explore(job).await.context(name)?);
-    }
-    Ok(jobs)
-}
-
-async fn counted(history: &History, job: &Job, window: Window) -> anyhow::Result<(Vec<plan::Bin>, u64)> {
-    plan::days(&history.log_analytics, job, window).await.with_context(|| job.name.clone())
-}
-
 fn summary(totals: Totals, took: Duration) -> String {
     let Totals { slices, rows, bytes, set_aside, perhaps_twice } = totals;
     #[expect(clippy::cast_precision_loss, reason = "shown without digits")]
@@ -393,9 +263,4 @@ fn summary(totals: Totals, took: Duration) -> String {
         megabytes(bytes),
         duration(took)
     )
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
 }
