@@ -22,7 +22,7 @@ pub struct LoginError {
     scope: String,
     advice: &'static str,
     #[source]
-    source: azure_core::Error,
+    source: Box<azure_core::Error>,
 }
 
 impl Login {
@@ -35,7 +35,7 @@ impl Login {
         let advice = advice(identity);
         match credential(identity, client_id) {
             Ok(credential) => Ok(Self { credential, scope: scope.to_owned() }),
-            Err(source) => Err(LoginError { scope: scope.to_owned(), advice, source }),
+            Err(error) => Err(LoginError { scope: scope.to_owned(), advice, source: Box::new(error) }),
         }
     }
 
@@ -46,7 +46,7 @@ impl Login {
     pub async fn token(&self) -> Result<Secret, LoginError> {
         match self.credential.get_token(&[&self.scope], None).await {
             Ok(token) => Ok(Secret::new(token.token.secret())),
-            Err(source) => Err(LoginError { scope: self.scope.clone(), advice: "", source }),
+            Err(error) => Err(LoginError { scope: self.scope.clone(), advice: "", source: Box::new(error) }),
         }
     }
 }

@@ -133,7 +133,7 @@ mod tests {
             folders.iter().map(|(folder, (count, lines))| (folder.to_string(), *count, lines.len())).collect();
         assert_eq!(
             shown,
-            [("2026-01-31T23:55:00.0000000Z".to_owned(), 2, 105), ("2026-02-01T00:00:00.0000000Z".to_owned(), 1, 49)]
+            [("2026-01-31T23:55:00.0000000Z".to_owned(), 2, 104), ("2026-02-01T00:00:00.0000000Z".to_owned(), 1, 49)]
         );
         assert!(by_folder(b"{\"a\":1}\n").is_none());
     }

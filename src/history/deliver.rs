@@ -143,8 +143,8 @@ impl<'a> Delivery<'a> {
     pub async fn send(&mut self, rows: Rows) -> Result<(), SendError> {
         self.hash.update(&rows.lines);
         match &self.job.to {
-            Target::Axiom { dataset } => self.to_axiom(dataset, &rows.lines).await?,
-            Target::Storage { zstd } => self.to_storage(*zstd, &rows).await?,
+            Target::Axiom { dataset } => self.send_to_axiom(dataset, &rows.lines).await?,
+            Target::Storage { zstd } => self.send_to_storage(*zstd, &rows).await?,
         }
         self.offset += rows.lines.len() as u64;
         self.pieces += 1;
@@ -173,7 +173,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// The same flow as for a blob: lines, rows that are checked, batches, and never one with live rows in it.
-    async fn to_axiom(&mut self, dataset: &str, lines: &[u8]) -> Result<(), SendError> {
+    async fn send_to_axiom(&mut self, dataset: &str, lines: &[u8]) -> Result<(), SendError> {
         let (mut cutter, mut batcher) = (Lines::new(self.offset), Batcher::new(self.flow.limits, self.offset));
         let (flow, name) = (self.flow, self.name());
         let (mut full, mut under_way) = (Vec::new(), FuturesUnordered::new());
@@ -204,7 +204,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// One blob for each folder of data export that has rows.
-    async fn to_storage(&mut self, zstd: bool, rows: &Rows) -> Result<(), SendError> {
+    async fn send_to_storage(&mut self, zstd: bool, rows: &Rows) -> Result<(), SendError> {
         let archive = self.archive.ok_or(SendError::NoArchive)?;
         let folders = archive::by_folder(&rows.lines).ok_or(SendError::NoTime)?;
         let mut writes = Vec::new();

@@ -1,5 +1,5 @@
 //! From a range to slices that one query can give: days are counted first, and only where a bin holds too much for one slice it is counted finer.
-//! [`cut`] is pure.
+//! `cut` is pure.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

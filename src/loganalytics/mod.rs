@@ -96,7 +96,7 @@ pub enum AskError {
     TooMuch(String),
     /// The workspace does not answer this, and waiting does not help.
     #[error("ask the workspace: {0}{advice}", advice = advice(.0))]
-    Refused(QueryError),
+    Refused(Box<QueryError>),
     /// There is no token.
     #[error(transparent)]
     Login(#[from] LoginError),
@@ -144,7 +144,7 @@ impl LogAnalytics {
             let (asked, why) = match self.once(kql, window, plan).await? {
                 Verdict::Rows(rows) => return Ok(rows),
                 Verdict::TooMuch(why) => return Err(AskError::TooMuch(why)),
-                Verdict::Refused(error) => return Err(AskError::Refused(error)),
+                Verdict::Refused(error) => return Err(AskError::Refused(Box::new(error))),
                 Verdict::Limited(wait, why) => (wait.unwrap_or(Duration::from_secs(1)), why),
                 Verdict::Trouble(why) => {
                     troubles += 1;
@@ -226,11 +226,8 @@ async fn receive(request: reqwest::RequestBuilder) -> Result<Verdict, reqwest::E
 
 /// What a token must be for. The public cloud has two addresses and one name.
 fn scope(url: &Url) -> String {
-    let host = match url.host_str() {
-        Some(host @ ("api.loganalytics.us" | "api.loganalytics.azure.cn")) => host,
-        _ => "api.loganalytics.io",
-    };
-    format!("https://{host}/.default")
+    let national = url.host_str().filter(|host| ["api.loganalytics.us", "api.loganalytics.azure.cn"].contains(host));
+    format!("https://{}/.default", national.unwrap_or("api.loganalytics.io"))
 }
 
 fn advice(error: &QueryError) -> &'static str {
