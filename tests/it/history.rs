@@ -76,6 +76,22 @@ async fn each_row_arrives_once_whatever_the_rows_are_and_whatever_the_workspace_
 }
 
 #[tokio::test]
+async fn rows_that_come_to_a_range_after_it_was_moved_are_told() {
+    let mut world = World::new().await;
+    let workspace = workspace(&mut world, Options::default()).await;
+    workspace.add(table_of("T", [NEW_YEAR, NEW_YEAR + 86_400 * SECOND], ids("T")));
+    let first = world.run(&args("run", "T")).await;
+    assert!(first.code == Some(0) && !first.output.contains("rows came to the range"), "{}", first.output);
+    let row = json!({"TimeGenerated": "2026-01-01T06:00:00Z", "Number": 7, "Type": "T", "_ItemId": "late"});
+    workspace.append_values("T", &[row]).unwrap();
+    let again = world.run(&args("run", "T")).await;
+    assert!(again.output.contains("1 rows came to the range since it was counted"), "{}", again.output);
+    let repaired = world.run(&[&["reconcile", "--tables", "T", "--repair"], &RANGE[..]].concat()).await;
+    assert_eq!(repaired.code, Some(0), "{}", repaired.output);
+    assert_eq!(arrivals(&world, "T"), BTreeMap::from([(1, 3)]));
+}
+
+#[tokio::test]
 async fn a_run_that_is_stopped_goes_on_where_it_was_and_sends_nothing_twice() {
     let mut world = World::new().await;
     let latency = std::time::Duration::from_millis(20);

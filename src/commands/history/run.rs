@@ -101,34 +101,36 @@ async fn cut_and_move(
     stop: &CancellationToken,
 ) -> anyhow::Result<bool> {
     let (mut todo, mut rows) = (Vec::new(), 0);
-    for job in jobs {
-        if let Some(other) = history.ledger.open(&job).await? {
+    for job in &jobs {
+        if let Some(other) = history.ledger.open(job).await? {
             let other = serde_json::to_string(&other)?;
             bail!(
                 "{} was begun as another job ({other}): choose another --name, or give what was given then",
                 job.key()
             );
         }
-        let Account { open, rest, done } = account(history, &job, window).await?;
+        let Account { open, rest, done } = account(history, job, window).await?;
         let mut waiting: u64 = open.iter().map(|slice| slice.rows).sum();
         for window in &rest {
-            let (bins, _) = counted(history, &job, *window).await?;
+            let (bins, _) = counted(history, job, *window).await?;
             waiting += bins.iter().map(|bin| bin.rows).sum::<u64>();
         }
         crate::log::say(&format!("{job}: {waiting} rows to move, {done} moved before"));
         rows += waiting;
-        todo.push(Todo { job: Arc::new(job), open, rest, most });
+        todo.push(Todo { job: Arc::new(job.clone()), open, rest, most });
     }
     if how.queue {
         return to_queue(history, todo, stop).await;
     }
-    let keys: Vec<String> = todo.iter().map(|todo| todo.job.key()).collect();
     let progress = Progress::new(rows);
     let failed = work_all(history, todo, &progress, stop).await?;
-    for key in &keys {
-        for name in write_manifest(history, key, window).await? {
+    for job in &jobs {
+        for name in write_manifest(history, &job.key(), window).await? {
             crate::log::say(&format!("manifest: {name}"));
         }
+    }
+    if failed == 0 && !stop.is_cancelled() {
+        count_again(history, &jobs, window).await?;
     }
     let (totals, took) = progress.finish();
     crate::log::say(&summary(totals, took));
@@ -138,6 +140,21 @@ async fn cut_and_move(
         crate::log::say(&format!("{failed} slices failed (see the errors above): the same command tries them again"));
     }
     Ok(failed == 0 && !stop.is_cancelled())
+}
+
+/// Counts the whole range once more: what came to windows while or after they were moved is told, and left to `reconcile`, which can tell rows apart.
+async fn count_again(history: &History, jobs: &[Job], window: Window) -> anyhow::Result<()> {
+    for job in jobs {
+        let there: u64 = counted(history, job, window).await?.0.iter().map(|bin| bin.rows).sum();
+        let moved = account(history, job, window).await?.done;
+        if there > moved {
+            let late = there - moved;
+            crate::log::say(&format!(
+                "{job}: {late} rows came to the range since it was counted: `reconcile --repair` finds and sends them"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A job and what is left of it.
