@@ -1,6 +1,8 @@
 //! History: what was in the workspace before data export began, and whatever it could not carry.
 //!
-//!     plan (days, and finer where there is much)  ->  slice  ->  read (as many rows as were counted)  ->  deliver  ->  ledger
+//! ```text
+//! plan (days, and finer where there is much)  ->  slice  ->  read (as many rows as were counted)  ->  deliver  ->  ledger
+//! ```
 //!
 //! A slice is half-open, so neighbours share no row, and it is written down when all of it has arrived. Whoever goes on after a stop leaves out what is done.
 
