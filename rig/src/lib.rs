@@ -3,6 +3,7 @@
 pub mod axiom;
 pub mod azurite;
 pub mod bench;
+pub mod bench_history;
 pub mod content;
 pub mod demo;
 pub mod faults;

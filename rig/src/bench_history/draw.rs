@@ -4,7 +4,16 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-/// What has to happen first.
+/// One life of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Life {
+    /// Whether it begins while the claims of the one before still hold, and has to wait for them.
+    pub(super) at_once: bool,
+    /// When it is killed.
+    pub(super) until: When,
+}
+
+/// What has to happen before a kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
     /// So many further rows have arrived.
@@ -33,11 +42,18 @@ pub(super) struct Progress {
     pub(super) slice: u64,
 }
 
+/// Share of the lives that begin while the claims of the one before still hold.
+const AT_ONCE: f64 = 0.2;
+
 /// How much may be done when all kills have been: the rest is for the run that ends by itself.
 const DONE: f64 = 0.8;
 
 /// Draws one. A run that is far already gets little time, so that it does not end before its time.
-pub(super) fn draw(random: &mut Rng, progress: Progress) -> When {
+pub(super) fn draw(random: &mut Rng, progress: Progress) -> Life {
+    Life { at_once: random.f64() < AT_ONCE, until: when(random, progress) }
+}
+
+fn when(random: &mut Rng, progress: Progress) -> When {
     let Progress { done, killed, slice } = progress;
     let little = done >= killed * DONE;
     let milliseconds = |random: &mut Rng, most: u64| Duration::from_millis(random.u64(0..=most));
@@ -62,7 +78,7 @@ mod tests {
         let draws = |done| {
             let mut random = Rng::with_seed(3);
             let progress = Progress { done, killed: 0.5, slice: 1000 };
-            (0..200).map(|_| draw(&mut random, progress)).collect::<Vec<_>>()
+            (0..200).map(|_| draw(&mut random, progress).until).collect::<Vec<_>>()
         };
         let most = |done| {
             let rows = |when: &When| if let When::Rows(rows) = when { Some(*rows) } else { None };

@@ -3,15 +3,9 @@
 use std::collections::BTreeMap;
 
 use sentinel_axiom::history::ledger::{Record, State};
-use sentinel_axiom::loganalytics::window::{SECOND, Window};
+use sentinel_axiom::loganalytics::window::{Ticks, Window};
 
 use super::rows::Expected;
-
-/// Rows of a slice, at most, but for one that is a bin of the finest width: that is a slice however much it holds.
-const SLICE_ROWS: u64 = 50_000;
-
-/// The finest width of a bin.
-const FINEST: i64 = 5 * SECOND;
 
 /// Slices that a run has in its hands at a time, at most.
 const SLICES: usize = 8;
@@ -81,17 +75,22 @@ impl Hits {
         self.most_rows = self.most_rows.max(rows);
         self.most_slices = self.most_slices.max(hit.len());
         if hit.len() > SLICES {
-            self.complaints.push(format!("{} slices were in hand at kill {}, at most {SLICES} may be", hit.len(), self.kills));
+            self.complaints.push(format!(
+                "{} slices were in hand at kill {}, at most {SLICES} may be",
+                hit.len(),
+                self.kills
+            ));
         }
     }
 
-    /// Looks at the slices of a run that has ended.
-    pub(super) fn end(&mut self, records: &[(String, Record)]) {
+    /// Looks at the slices of a run that has ended. One instant is a slice however much it holds, and no other has more than `most` rows.
+    pub(super) fn end(&mut self, records: &[(String, Record)], expected: &BTreeMap<String, Expected>, most: u64) {
         self.largest = records.iter().map(|(_, record)| record.slice.rows).max().unwrap_or_default();
-        for (table, record) in records {
-            let window = record.slice.window;
-            if record.slice.rows > SLICE_ROWS && window.to.0 - window.from.0 > FINEST {
-                self.complaints.push(format!("{table}: slice {window} has {} rows, at most {SLICE_ROWS} may be", record.slice.rows));
+        for (table, Record { slice, .. }) in records {
+            let is_instant = expected.get(table).is_some_and(|expected| expected.is_instant(slice.window));
+            if slice.rows > most && !is_instant {
+                let text = format!("{table}: slice {} has {} rows, at most {most} may be", slice.window, slice.rows);
+                self.complaints.push(text);
             }
         }
     }
@@ -110,7 +109,6 @@ fn source(table: &str, window: Window) -> String {
 
 /// Table and window of a slice, by what it is called where its rows arrive.
 pub(super) fn slice_of(source: &str) -> Option<(&str, Window)> {
-    use sentinel_axiom::loganalytics::window::Ticks;
     let (table, slice) = source.strip_prefix("history/")?.split_once('/')?;
     let (from, to) = slice.split_once('_')?;
     Some((table, Window { from: Ticks::parse_compact(from)?, to: Ticks::parse_compact(to)? }))

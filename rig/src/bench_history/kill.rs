@@ -9,7 +9,7 @@ use fastrand::Rng;
 use sentinel_axiom::history::ledger::State;
 use tokio::time::{Instant, sleep};
 
-use super::draw::{Progress, When, draw};
+use super::draw::{Life, Progress, When, draw};
 use super::hits::{Hits, Look, slice_of};
 use super::rows::{Shape, Spread};
 use super::stage::{Stage, Status};
@@ -44,21 +44,24 @@ pub struct Options {
     #[arg(long, default_value_t = 150)]
     pub latency: u64,
     /// Bytes of rows in a second that a query gives.
-    #[arg(long, default_value_t = 20_000_000)]
+    #[arg(long, default_value_t = 3_000_000)]
     pub bytes_per_second: u64,
+    /// Rows that a slice holds at most, as `history run --slice-rows` takes it.
+    #[arg(long, default_value_t = 50_000)]
+    pub slice_rows: u64,
     /// Rows that one reply holds at most: fewer than the service's own, and slices come in pieces.
     #[arg(long, default_value_t = 500_000)]
     pub reply_rows: usize,
 }
 
-/// Seconds that a claim holds: the least that the program takes.
-const CLAIM_FOR: &str = "5";
+/// How long a claim holds: the least that the program takes.
+const CLAIM_FOR: Duration = Duration::from_secs(5);
+
+/// Claims are judged by times of whole seconds.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Pause between two looks at how far a run is.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
-
-/// A run that has not come to the moment of its kill is killed all the same.
-const LONGEST: Duration = Duration::from_secs(120);
 
 /// What the killed process had sent off arrives by then.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -69,11 +72,11 @@ const RECORDS: usize = 4000;
 /// Kills between two printed lines.
 const TELL_EVERY: u32 = 10;
 
-/// How one life ended.
-enum Life {
+/// How a life ended.
+enum End {
     Killed,
     /// By itself: all is done.
-    Ended,
+    Done,
 }
 
 /// Where a life began.
@@ -108,7 +111,7 @@ pub(super) async fn run(options: &Options, program: &Path, azurite: &Azurite) ->
     if stage.arrived() != arrived {
         complaints.push("a run after the last one sent rows once more".to_owned());
     }
-    hits.end(&stage.records().await?);
+    hits.end(&stage.records().await?, &stage.expected, options.slice_rows);
     let status = stage.status().await?;
     let account = Account { arrived, status, rows: stage.rows() };
     complaints.extend(account.complaints(&stage, &hits));
@@ -140,20 +143,24 @@ async fn set_up(options: &Options, seed: u64, program: &Path, azurite: &Azurite)
         ..loganalytics::Options::default()
     };
     let mut stage = Stage::start(program, azurite, (axiom, workspace), (shape, options.tables)).await?;
-    stage.more.push(("CLAIM_FOR".to_owned(), CLAIM_FOR.to_owned()));
+    stage.settings.push(("CLAIM_FOR".to_owned(), CLAIM_FOR.as_secs().to_string()));
+    stage.arguments = vec!["--slice-rows".to_owned(), options.slice_rows.to_string()];
     Ok(stage)
 }
 
 /// Kills as often as wanted. Gives a complaint where the run ended before that.
 async fn kills(options: &Options, stage: &Stage, hits: &mut Hits, mut random: Rng) -> anyhow::Result<Vec<String>> {
     let mut done = 0;
-    let slice = (stage.rows() / options.tables.max(1) as u64).clamp(2, 50_000);
+    let slice = options.slice_rows.min(stage.rows() / options.tables.max(1) as u64).max(2);
     for kill in 1..=options.kills {
         let share = float(done) / float(stage.rows().max(1));
-        let killed = f64::from(kill) / f64::from(options.kills);
-        let when = draw(&mut random, Progress { done: share, killed, slice });
+        let killed = f64::from(kill - 1) / f64::from(options.kills);
+        let Life { at_once, until } = draw(&mut random, Progress { done: share, killed, slice });
+        if !at_once && kill > 1 {
+            sleep(CLAIM_FOR + SECOND).await;
+        }
         let begin = Begin { at: Instant::now(), arrived: stage.arrived() };
-        if matches!(live(stage, when, &begin).await?, Life::Ended) {
+        if matches!(stage.watched(live(stage, until, &begin)).await?, End::Done) {
             let text = format!("the run ended after {} kills: slow the workspace down (--latency)", kill - 1);
             return Ok(vec![text]);
         }
@@ -175,16 +182,16 @@ async fn kills(options: &Options, stage: &Stage, hits: &mut Hits, mut random: Rn
 }
 
 /// One process from its start to its kill.
-async fn live(stage: &Stage, when: When, begin: &Begin) -> anyhow::Result<Life> {
+async fn live(stage: &Stage, until: When, begin: &Begin) -> anyhow::Result<End> {
     let mut run = stage.start_run()?;
     let mut requests = 0;
-    while begin.at.elapsed() < LONGEST {
+    loop {
         if !run.look()? {
             let (status, _) = run.end().await?;
             stage.check(status)?;
-            return Ok(Life::Ended);
+            return Ok(End::Done);
         }
-        let is_due = match when {
+        let is_due = match until {
             When::Rows(rows) => stage.arrived().content.rows >= begin.arrived.content.rows + rows,
             When::Queries(queries) => queries_since(stage, begin) >= queries,
             When::After(time) => begin.at.elapsed() >= time,
@@ -198,12 +205,12 @@ async fn live(stage: &Stage, when: When, begin: &Begin) -> anyhow::Result<Life> 
         }
         sleep(LOOK_EVERY).await;
     }
-    if let When::Complete { later, .. } = when {
+    if let When::Complete { later, .. } = until {
         sleep(later).await;
     }
     match run.kill().await? {
-        true => Ok(Life::Killed),
-        false if stage.said().contains("at most") => Ok(Life::Ended),
+        true => Ok(End::Killed),
+        false if stage.said().contains("at most") => Ok(End::Done),
         false => bail!("the program ended by itself and said\n{}", stage.said()),
     }
 }
@@ -237,7 +244,7 @@ fn complete_since(stage: &Stage, begin: &Begin) -> usize {
 }
 
 fn last_line(stage: &Stage) -> String {
-    stage.said().lines().filter(|line| line.contains("sent twice")).next_back().unwrap_or_default().to_owned()
+    stage.said().lines().rfind(|line| line.contains("sent twice")).unwrap_or_default().to_owned()
 }
 
 /// Both sides, at the end.
@@ -269,7 +276,8 @@ impl Account {
             complaints.push(format!("{twice} rows came once more, and only {told} are told"));
         }
         if told > hits.rows {
-            complaints.push(format!("{told} rows are told to be there twice, perhaps; only {} were on their way", hits.rows));
+            complaints
+                .push(format!("{told} rows are told to be there twice, perhaps; only {} were on their way", hits.rows));
         }
         let (moved, jobs) = (self.status.iter().map(|status| status.rows).sum::<u64>(), self.status.len());
         if moved != self.rows || jobs != stage.expected.len() {

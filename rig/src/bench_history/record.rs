@@ -60,7 +60,8 @@ impl Used {
             told_to_wait: requests.len() - served.len(),
             most_calls: most_within(&came, limits.window),
             busy: all,
-            middle: middle.map(|(from, to)| busy(from, to).as_secs_f64() / (to - from).as_secs_f64() / f64::from(places)),
+            middle: middle
+                .map(|(from, to)| busy(from, to).as_secs_f64() / (to - from).as_secs_f64() / f64::from(places)),
             least: (all / places).max(limits.window * stretches),
             span: first.zip(last).map_or(Duration::ZERO, |(first, last)| last - first),
         }

@@ -44,8 +44,19 @@ pub(super) struct Expected {
 impl Expected {
     /// Rows that lie in a window.
     pub(super) fn rows_in(&self, window: Window) -> u64 {
+        self.times_in(window).len() as u64
+    }
+
+    /// Whether all rows of a window are of one instant.
+    pub(super) fn is_instant(&self, window: Window) -> bool {
+        let times = self.times_in(window);
+        times.first() == times.last()
+    }
+
+    fn times_in(&self, window: Window) -> &[i64] {
         let before = |ticks: Ticks| self.times.partition_point(|time| *time < ticks.0);
-        before(window.to).saturating_sub(before(window.from)) as u64
+        let from = before(window.from);
+        &self.times[from..before(window.to).max(from)]
     }
 }
 
@@ -123,9 +134,37 @@ struct Cells {
 const FRAME: usize = 250;
 
 const WORDS: [&str; 32] = [
-    "access", "account", "allowed", "attempt", "blocked", "certificate", "changed", "client", "closed", "connection",
-    "created", "deleted", "denied", "device", "directory", "expired", "failed", "group", "logon", "network", "object",
-    "operation", "password", "policy", "privilege", "process", "request", "service", "session", "succeeded", "token",
+    "access",
+    "account",
+    "allowed",
+    "attempt",
+    "blocked",
+    "certificate",
+    "changed",
+    "client",
+    "closed",
+    "connection",
+    "created",
+    "deleted",
+    "denied",
+    "device",
+    "directory",
+    "expired",
+    "failed",
+    "group",
+    "logon",
+    "network",
+    "object",
+    "operation",
+    "password",
+    "policy",
+    "privilege",
+    "process",
+    "request",
+    "service",
+    "session",
+    "succeeded",
+    "token",
     "user",
 ];
 
@@ -136,7 +175,7 @@ impl Cells {
             message.push_str(WORDS[random.usize(0..WORDS.len())]);
             message.push(' ');
         }
-        if number % 89 == 0 {
+        if number.is_multiple_of(89) {
             message.push_str(r#"said \"no\" in C:\\temp\n\u00e9é"#);
         }
         let tags = random.u32(0..1000);
@@ -145,10 +184,15 @@ impl Cells {
             time,
             computer: format!("host-{}.contoso.example", random.u32(0..500)),
             // An empty text is no column in data export.
-            account: if number % 97 == 0 { String::new() } else { format!(r"CONTOSO\\user-{}", random.u32(0..2000)) },
+            account: if number.is_multiple_of(97) {
+                String::new()
+            } else {
+                format!(r"CONTOSO\\user-{}", random.u32(0..2000))
+            },
             event: 4600 + random.u32(0..200),
             message,
-            props: (number % 101 != 0).then(|| format!(r#"{{"n":{number},"tags":["a{tags}","b"],"text":"a \"b\""}}"#)),
+            props: (!number.is_multiple_of(101))
+                .then(|| format!(r#"{{"n":{number},"tags":["a{tags}","b"],"text":"a \"b\""}}"#)),
             id: format!("{:016x}-{number:08x}", random.u64(..)),
         }
     }
@@ -158,9 +202,9 @@ impl Cells {
         let Self { number, time, computer, account, event, message, props, id } = self;
         let time_text = time.to_string();
         let shown = time_text.trim_end_matches('Z').trim_end_matches('0').trim_end_matches('.');
-        let props = props.as_ref().map_or("null".to_owned(), |props| serde_json::Value::from(props.as_str()).to_string());
-        let visible =
-            format!(r#""{shown}Z",{number},"{computer}","{account}",{event},"{message}",{props},"{table}""#);
+        let props =
+            props.as_ref().map_or("null".to_owned(), |props| serde_json::Value::from(props.as_str()).to_string());
+        let visible = format!(r#""{shown}Z",{number},"{computer}","{account}",{event},"{message}",{props},"{table}""#);
         Row::new(time.0, &visible, &format!("\"{id}\""))
     }
 
@@ -206,8 +250,10 @@ mod tests {
             assert!((250..310).contains(&mean), "{mean} bytes");
         }
         let (_, expected) = shape(10_000, Spread::Bursts).table("T");
-        let most = expected.times.chunk_by(|one, other| one == other).map(<[i64]>::len).max().unwrap();
-        assert!(most >= 1250, "many rows share an instant: {most}");
+        let most = expected.times.chunk_by(|one, other| one == other).max_by_key(|times| times.len()).unwrap();
+        assert!(most.len() >= 1250, "many rows share an instant: {}", most.len());
+        let instant = |to| Window { from: Ticks(most[0]), to: Ticks(to) };
+        assert!(expected.is_instant(instant(most[0] + 1)) && !expected.is_instant(instant(most[0] + DAY)));
         assert_ne!(shape(10, Spread::Even).table("T").1.content, shape(10, Spread::Bursts).table("T").1.content);
     }
 

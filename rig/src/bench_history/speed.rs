@@ -81,8 +81,22 @@ pub(super) async fn run(options: &Options, program: &Path, azurite: &Azurite) ->
         "MB is 10^6 bytes of rows as JSON. busy: share of the five places, of the whole run and apart from start and tail;\n\
          bound: the least time that five places and 200 calls in 30 s leave for these queries; rig: CPU of the stand-ins\n\n\
          {:>7} {:>8} {:>7} {:>6} {:>7} {:>6} {:>6} {:>6} {:>7} {:>8} {:>5} {:>7} {:>6} {:>6} {:>9} {:>7}\n",
-        "setting", "rows", "MB", "s", "rows/s", "MB/s", "busy", "middle", "queries", "per 30 s", "429", "bound s",
-        "ratio", "CPU s", "MB/CPU-s", "peak MB"
+        "setting",
+        "rows",
+        "MB",
+        "s",
+        "rows/s",
+        "MB/s",
+        "busy",
+        "middle",
+        "queries",
+        "per 30 s",
+        "429",
+        "bound s",
+        "ratio",
+        "CPU s",
+        "MB/CPU-s",
+        "peak MB"
     ));
     let mut complaints = Vec::new();
     for setting in &options.settings {
@@ -93,12 +107,7 @@ pub(super) async fn run(options: &Options, program: &Path, azurite: &Azurite) ->
     Ok(complaints)
 }
 
-async fn measure(
-    options: &Options,
-    setting: Setting,
-    program: &Path,
-    azurite: &Azurite,
-) -> anyhow::Result<Measured> {
+async fn measure(options: &Options, setting: Setting, program: &Path, azurite: &Azurite) -> anyhow::Result<Measured> {
     let (rows, tables) = match setting {
         Setting::Calls => (options.table_rows, options.tables),
         Setting::Places | Setting::Free => (options.rows, 1),

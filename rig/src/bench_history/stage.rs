@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use futures::TryStreamExt as _;
 use sentinel_axiom::azure::connect_blobs;
 use sentinel_axiom::history::ledger::{Ledger, Record};
@@ -14,6 +14,7 @@ use sentinel_axiom::loganalytics::kql::day;
 use sentinel_axiom::loganalytics::window::Window;
 use serde::Deserialize;
 use tokio::process::Command;
+use tokio::time::Instant;
 
 use super::child::{Child, Cost};
 use super::rows::{Expected, Shape};
@@ -25,6 +26,12 @@ use crate::loganalytics::{self, LogAnalytics};
 /// The container of the account of what is done.
 const CONTAINER: &str = "history";
 
+/// How long nothing at all may happen: longer than any query, than any claim, and than the pauses that the limits ask for.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Pause between two looks at whether anything happens.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Lines of the program's output that an error shows.
 const SHOWN: usize = 20;
 
@@ -35,7 +42,9 @@ pub(super) struct Stage {
     /// What must arrive, by table.
     pub(super) expected: BTreeMap<String, Expected>,
     /// Settings beside the usual ones.
-    pub(super) more: Vec<(String, String)>,
+    pub(super) settings: Vec<(String, String)>,
+    /// Arguments of `history run` beside tables and range.
+    pub(super) arguments: Vec<String>,
     /// Of all tables.
     range: Window,
     program: PathBuf,
@@ -79,7 +88,8 @@ impl Stage {
         }
         let said = std::env::temp_dir().join(format!("bench-history-{}-{:x}", std::process::id(), fastrand::u64(..)));
         let (program, account) = (program.to_owned(), azurite.new_account());
-        Ok(Self { axiom, workspace, expected, more: Vec::new(), range: shape.range(), program, account, said })
+        let (settings, arguments, range) = (Vec::new(), Vec::new(), shape.range());
+        Ok(Self { axiom, workspace, expected, settings, arguments, range, program, account, said })
     }
 
     /// `history run` over all of it.
@@ -89,17 +99,48 @@ impl Stage {
     pub(super) fn start_run(&self) -> anyhow::Result<Child> {
         let tables: Vec<_> = self.expected.keys().map(String::as_str).collect();
         let Window { from, to } = self.range;
-        Child::start(self.command(&["run", "--tables", &tables.join(","), "--from", &day(from), "--to", &day(to)])?)
+        let mut command =
+            self.command(&["run", "--tables", &tables.join(","), "--from", &day(from), "--to", &day(to)])?;
+        command.args(&self.arguments);
+        Child::start(command)
     }
 
     /// Waits for the end of a run, which must be a good one.
     ///
     /// # Errors
-    /// It is none; with what the program said.
+    /// It is none, or nothing happens any more; with what the program said.
     pub(super) async fn finish(&self, run: Child) -> anyhow::Result<Cost> {
-        let (status, cost) = run.end().await?;
+        let (status, cost) = self.watched(run.end()).await?;
         self.check(status)?;
         Ok(cost)
+    }
+
+    /// Waits for something that the program does.
+    ///
+    /// # Errors
+    /// Nothing happens any more; with what the program said.
+    pub(super) async fn watched<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        tokio::select! {
+            done = work => done,
+            () = self.stalled() => bail!(
+                "the program hangs: for {} s it asked nothing and sent nothing. It said\n{}",
+                PATIENCE.as_secs(),
+                self.last_lines()
+            ),
+        }
+    }
+
+    /// Returns when nothing is asked for and nothing arrives for a while.
+    async fn stalled(&self) {
+        let (mut seen, mut since) = ((0, None), Instant::now());
+        while since.elapsed() < PATIENCE {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let last = self.workspace.requests().last().map(|request| request.ended.unwrap_or(request.began));
+            let now = (self.arrived().requests, last);
+            if now != seen {
+                (seen, since) = (now, Instant::now());
+            }
+        }
     }
 
     /// `history status --json`.
@@ -172,17 +213,20 @@ impl Stage {
 
     /// An error where the program did not end well.
     pub(super) fn check(&self, status: ExitStatus) -> anyhow::Result<()> {
-        let said = self.said();
-        let last = said.lines().rev().take(SHOWN).collect::<Vec<_>>();
-        let last: Vec<_> = last.into_iter().rev().collect();
-        ensure!(status.success(), "sentinel-axiom ended with {status} and said\n{}", last.join("\n"));
+        ensure!(status.success(), "sentinel-axiom ended with {status} and said\n{}", self.last_lines());
         Ok(())
+    }
+
+    fn last_lines(&self) -> String {
+        let said = self.said();
+        let lines: Vec<_> = said.lines().collect();
+        lines[lines.len().saturating_sub(SHOWN)..].join("\n")
     }
 
     fn command(&self, args: &[&str]) -> anyhow::Result<Command> {
         let more = self.axiom.settings().into_iter().chain(self.workspace.settings());
         let container = ("HISTORY_CONTAINER".to_owned(), CONTAINER.to_owned());
-        let more = more.chain([container]).chain(self.more.clone());
+        let more = more.chain([container]).chain(self.settings.clone());
         let mut command = Command::new(&self.program);
         command.arg("history").args(args).env_clear().envs(handler::settings(&self.account, more));
         let said = File::create(&self.said).with_context(|| format!("write {}", self.said.display()))?;
