@@ -291,6 +291,31 @@ async fn bad_input_gets_one_clear_line() {
     assert_eq!(world.axiom.requests().len(), 0);
 }
 
+/// `script` gives the program a terminal.
+#[tokio::test]
+async fn a_terminal_shows_a_bar_and_a_pipe_plain_lines() {
+    let mut world = World::new().await;
+    let latency = std::time::Duration::from_millis(100);
+    let workspace = workspace(&mut world, Options { latency, ..Options::default() }).await;
+    workspace.add(table_of("T", (0..600).map(|number| NEW_YEAR + number * 900 * SECOND), ids("T")));
+    let run = [&args("run", "T")[..], &["--slice-rows", "100"]].concat();
+    let command = [&[crate::support::binary()][..], &run].concat().join(" ");
+    let shown = tokio::process::Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .env_clear()
+        .envs(world.settings())
+        .env("TERM", "xterm")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .await
+        .expect("script is a part of every Debian");
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("600 rows") && shown.contains(" rows/s") && shown.contains(" left"), "{shown}");
+    world.set("AXIOM_DATASET_PREFIX", "again-");
+    let plain = world.run(&run).await;
+    assert!(plain.output.contains(" of 600 rows, ") && !plain.output.contains('\u{1b}'), "{}", plain.output);
+}
+
 #[tokio::test]
 async fn tokens_are_renewed_while_a_run_goes_on() {
     let mut world = World::new().await;
