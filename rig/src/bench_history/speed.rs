@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::ensure;
+use sentinel_axiom::settings::ZstdLevel;
 
 use super::child::{Cost, own_cpu};
 use super::record::{Limits, Used};
@@ -42,6 +43,9 @@ pub struct Options {
     /// Rows of each of them.
     #[arg(long, default_value_t = 500)]
     pub table_rows: usize,
+    /// Level of zstd, as in `ZSTD_LEVEL`.
+    #[arg(long, default_value = "auto")]
+    pub level: ZstdLevel,
     /// Share of what the API allows that must be reached, apart from start and tail.
     #[arg(long, default_value_t = 0.9)]
     pub least: f64,
@@ -122,7 +126,8 @@ async fn measure(options: &Options, setting: Setting, program: &Path, azurite: &
         workspace.bytes_per_second = options.bytes_per_second;
     }
     let limits = Limits { places: workspace.at_once, calls: workspace.rate, window: workspace.rate_window };
-    let stage = Stage::start(program, azurite, (axiom, workspace), (shape, tables)).await?;
+    let mut stage = Stage::start(program, azurite, (axiom, workspace), (shape, tables)).await?;
+    stage.settings.push(("ZSTD_LEVEL".to_owned(), options.level.to_string()));
     let before = own_cpu()?;
     let cost = stage.finish(stage.start_run()?).await?;
     let rig = own_cpu()?.saturating_sub(before);
