@@ -18,6 +18,11 @@ pub mod wake;
 #[path = "../src/loganalytics"]
 pub mod loganalytics {
     pub mod reply;
+}
+/// What replies become.
+#[path = "../src/query"]
+pub mod query {
+    pub mod rows;
     pub mod window;
 }
 /// The reading of answers.

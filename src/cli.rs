@@ -10,7 +10,7 @@ use crate::commands::reconcile::BinWidth;
 use crate::history::plan::SLICE_ROWS;
 use crate::loganalytics::Plan;
 use crate::loganalytics::kql::{day, is_table};
-use crate::loganalytics::window::{Ticks, Window};
+use crate::query::window::{Ticks, Window};
 use crate::settings::Platform;
 
 /// Moves Microsoft security logs from Azure Log Analytics data export into Axiom, with nothing lost.
@@ -43,6 +43,9 @@ pub enum Command {
     /// What was in the workspace before data export began, moved by queries.
     #[command(subcommand)]
     History(HistoryCommand),
+    /// Tables that data export does not carry, asked for again and again: custom tables, advanced hunting.
+    #[command(subcommand)]
+    Pull(PullCommand),
     /// Compare rows per table and time bin in Log Analytics and in Axiom. Exit code 1 when they differ.
     ///
     /// Example: `sentinel-axiom reconcile --tables SigninLogs --from 2026-01-01 --to 2026-02-01 --html report.html`
@@ -90,6 +93,27 @@ pub enum RefusedCommand {
         /// Also rows that Axiom may hold already; they may become duplicates.
         #[arg(long)]
         perhaps_delivered: bool,
+    },
+}
+
+/// What to do about pulls.
+#[derive(Debug, Subcommand, PartialEq, Eq)]
+pub enum PullCommand {
+    /// Run pulls when they are due, in a loop, without Functions.
+    ///
+    /// Example: `sentinel-axiom pull run inventory --once`
+    Run {
+        /// Only this pull.
+        name: Option<String>,
+        /// Run now, due or not, and end; exit code 1 when one failed.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Show how far each pull has come, and its last runs.
+    Status {
+        /// A line of JSON for each pull.
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -18,7 +18,11 @@ pub mod ship;
 pub mod source;
 
 pub mod history;
+pub mod hunting;
+pub mod kusto;
 pub mod loganalytics;
+pub mod pulls;
+pub mod query;
 pub mod reconcile;
 
 pub mod batch;
@@ -29,7 +33,9 @@ pub mod lines;
 pub mod axiom;
 pub mod retry;
 
+pub mod claimed;
 pub mod refused;
+pub mod send;
 pub mod settle;
 
 pub mod azure;

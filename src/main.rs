@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use sentinel_axiom::app::App;
-use sentinel_axiom::cli::{Cli, Command, HistoryCommand, RefusedCommand, What};
+use sentinel_axiom::cli::{Cli, Command, HistoryCommand, PullCommand, RefusedCommand, What};
 use sentinel_axiom::commands::history::How;
 use sentinel_axiom::commands::reconcile::Report;
 use sentinel_axiom::commands::{self, refused, run, serve};
 use sentinel_axiom::history::History;
+use sentinel_axiom::pulls::Pulls;
 use sentinel_axiom::report::chain;
 use sentinel_axiom::settings::{Platform, Settings};
 use sentinel_axiom::stop;
@@ -55,11 +56,11 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
             Ok(app) => app,
             Err(error) => return failed("start", &error),
         };
-        let history = match app.settings.log_analytics.as_ref().map(|_| History::connect(&app, platform)).transpose() {
-            Ok(history) => history,
+        let parts = match serve::Parts::connect(app, platform) {
+            Ok(parts) => parts,
             Err(error) => return failed("start", &error),
         };
-        if let Err(error) = serve::serve((app, history), listener, stop::when_asked_or_orphaned()).await {
+        if let Err(error) = serve::serve(parts, listener, stop::when_asked_or_orphaned()).await {
             return failed("serve", &error);
         }
         // The host never restarts a handler that ends with 0.
@@ -80,6 +81,11 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => failed("history", &*error),
+        },
+        Command::Pull(command) => match pull(&app, platform, command).await {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => failed("pull", &*error),
         },
         Command::Reconcile { what, bin, repair, json, html } => {
             let report = Report { bin, repair, json, html: html.as_deref() };
@@ -123,6 +129,16 @@ async fn history(app: &App, platform: &Platform, command: HistoryCommand) -> any
         HistoryCommand::Status { json, manifest } => {
             commands::history::status(&history, json, manifest, out).await.map(|()| true)
         }
+    }
+}
+
+async fn pull(app: &App, platform: &Platform, command: PullCommand) -> anyhow::Result<bool> {
+    let (pulls, out) = (Pulls::connect(app, platform)?, &mut std::io::stdout());
+    match command {
+        PullCommand::Run { name, once } => {
+            commands::pull::run(&pulls, app, name.as_deref(), once, &stop::when_asked()).await
+        }
+        PullCommand::Status { json } => commands::pull::status(&pulls, json, out).await.map(|()| true),
     }
 }
 

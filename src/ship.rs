@@ -324,7 +324,14 @@ impl Until {
         tokio::time::sleep(GRACE).await;
     }
 
-    async fn reached(&self) {
+    /// When something was under way at the end, and its answer is a few seconds late.
+    pub(crate) async fn long_over(&self) {
+        self.reached().await;
+        tokio::time::sleep(GRACE).await;
+    }
+
+    /// When nothing new may be begun.
+    pub(crate) async fn reached(&self) {
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = tokio::time::sleep_until(self.deadline) => {}

@@ -14,7 +14,7 @@ use crate::cli::{Destination, What};
 use crate::history::History;
 use crate::history::job::{Job, Target};
 use crate::history::plan;
-use crate::loganalytics::window::{DAY, SECOND, Window};
+use crate::query::window::{DAY, SECOND, Window};
 use crate::reconcile::compare::{Difference, Table};
 use crate::reconcile::repair::repair;
 use crate::reconcile::{Place, by_bin, page, stretches};

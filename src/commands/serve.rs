@@ -4,6 +4,7 @@
 //! type (an empty 2xx hangs the host until its timeout kills us); log to stdout; never exit 0; end when the host is gone.
 
 mod history;
+mod pull;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -23,8 +24,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::history::History;
+use crate::history::{History, HistoryError};
+use crate::pulls::{Pulls, PullsError};
 use crate::report::{self, Visit};
+use crate::settings::Platform;
 use crate::ship::{self, Until};
 use crate::wake::{Answer, BlobWake, ExportBlob, Ignored, SmallMessage, Wake, WakeError};
 
@@ -54,9 +57,39 @@ struct Handler {
     app: App,
     /// None where no workspace is set.
     history: Option<History>,
+    /// None where there are none; or why those that there are cannot be run, which must not keep the rest from working.
+    pulls: Option<Result<Pulls, String>>,
     visits: Arc<Semaphore>,
     slices: Semaphore,
     stop: CancellationToken,
+}
+
+/// What a handler serves.
+pub struct Parts {
+    /// Exported blobs.
+    pub app: App,
+    /// Slices of history; none where no workspace is set.
+    pub history: Option<History>,
+    /// Pulls; none where there are none, or why they cannot be run.
+    pub pulls: Option<Result<Pulls, String>>,
+}
+
+impl Parts {
+    /// Connects the parts from the settings.
+    ///
+    /// # Errors
+    /// Why there can be no history. Pulls that cannot be run keep nothing else from working: their function says why.
+    pub fn connect(app: App, platform: &Platform) -> Result<Self, HistoryError> {
+        let history = app.settings.log_analytics.as_ref().map(|_| History::connect(&app, platform)).transpose()?;
+        let pulls = match Pulls::connect(&app, platform) {
+            Err(PullsError::None) => None,
+            pulls => Some(pulls.map_err(|error| report::chain(&error))),
+        };
+        if let Some(Err(error)) = &pulls {
+            tracing::error!(error, "no table is pulled");
+        }
+        Ok(Self { app, history, pulls })
+    }
 }
 
 /// Binds the handler's address. Comes before everything that may take time: the host asks every 25 ms whether we are there.
@@ -72,13 +105,13 @@ pub async fn bind(port: u16) -> std::io::Result<TcpListener> {
 /// # Errors
 /// The listener fails.
 pub async fn serve(
-    (app, history): (App, Option<History>),
+    Parts { app, history, pulls }: Parts,
     listener: TcpListener,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let permits = app.settings.visits;
     let (visits, slices) = (Arc::new(Semaphore::new(permits)), Semaphore::new(history::SLICES));
-    let handler = Arc::new(Handler { app, history, visits, slices, stop: stop.clone() });
+    let handler = Arc::new(Handler { app, history, pulls, visits, slices, stop: stop.clone() });
     let router = Router::new()
         .route(
             "/",
@@ -117,6 +150,7 @@ async fn invoke(
         Ok(Wake::Blobs(wake)) => blobs(&handler, wake).await,
         Ok(Wake::Sweep) => sweep(&handler).await,
         Ok(Wake::History(wake)) => history::slices(&handler, wake).await,
+        Ok(Wake::Pull) => pull::due(&handler).await,
         Err(error) => {
             tracing::error!(error = report::chain(&error), "an invocation makes no sense");
             let status = if matches!(error, WakeError::UnknownFunction(_)) {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::deliver::Folders;
 use crate::azure::{Blobs, StorageError};
-use crate::loganalytics::window::{DAY, SECOND, Ticks, Window};
+use crate::query::window::{DAY, SECOND, Ticks, Window};
 
 /// Data export has a folder for each five minutes ("Log Analytics workspace data export", storage account).
 const FOLDER: i64 = 300 * SECOND;

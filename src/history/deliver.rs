@@ -1,33 +1,22 @@
 //! The rows of a slice to where they go. Only here a [`Sent`] is made, and only a [`Sent`] lets a slice count as done.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream::{FuturesUnordered, StreamExt as _, TryStreamExt as _};
+use futures::stream::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::time::Instant;
 
 use super::archive::{self, Archive};
 use super::job::{Job, Target};
 use super::slice::Slice;
-use crate::axiom::{Destination, Undelivered};
 use crate::azure::StorageError;
-use crate::batch::{Batch, Batcher};
-use crate::lines::Lines;
-use crate::loganalytics::reply::Rows;
-use crate::loganalytics::window::Window;
-use crate::refused::{Kept, Origin};
+use crate::query::rows::Rows;
+use crate::query::window::Window;
+use crate::send::{self, SendError};
 use crate::ship::Flow;
-
-/// How long a batch is tried: nobody waits for history, and a slice that is given up half-way is sent again.
-const BATCH_TRIES: Duration = Duration::from_secs(3600);
-
-/// Bytes that are cut into lines at a time.
-const CHUNK: usize = 256 << 10;
 
 /// Blobs that are written at a time.
 const WRITES: usize = 8;
@@ -43,10 +32,10 @@ pub struct Sent {
 
 /// The rows are not all there.
 #[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    /// Axiom.
+pub enum DeliverError {
+    /// Axiom, or what is set aside.
     #[error(transparent)]
-    Axiom(#[from] Undelivered),
+    Send(#[from] SendError),
     /// Storage.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -139,11 +128,15 @@ impl<'a> Delivery<'a> {
     /// Sends a piece of the slice; the pieces come in order.
     ///
     /// # Errors
-    /// [`SendError`]; rows of the piece may have arrived all the same.
-    pub async fn send(&mut self, rows: Rows) -> Result<(), SendError> {
+    /// [`DeliverError`]; rows of the piece may have arrived all the same.
+    pub async fn send(&mut self, rows: Rows) -> Result<(), DeliverError> {
         self.hash.update(&rows.lines);
         match &self.job.to {
-            Target::Axiom { dataset } => self.send_to_axiom(dataset, &rows.lines).await?,
+            Target::Axiom { dataset } => {
+                let sent = send::send(self.flow, dataset, (&self.name(), self.offset), &rows.lines).await?;
+                self.rows += sent.rows;
+                self.set_aside += sent.set_aside;
+            }
             Target::Storage { zstd } => self.send_to_storage(*zstd, &rows).await?,
         }
         self.offset += rows.lines.len() as u64;
@@ -172,41 +165,10 @@ impl<'a> Delivery<'a> {
         format!("history/{}/{}_{}", self.job.name, self.window.from.compact(), self.window.to.compact())
     }
 
-    /// The same flow as for a blob: lines, rows that are checked, batches, and never one with live rows in it.
-    async fn send_to_axiom(&mut self, dataset: &str, lines: &[u8]) -> Result<(), SendError> {
-        let (mut cutter, mut batcher) = (Lines::new(self.offset), Batcher::new(self.flow.limits, self.offset));
-        let (flow, name) = (self.flow, self.name());
-        let (mut full, mut under_way) = (Vec::new(), FuturesUnordered::new());
-        let mut settled = Vec::new();
-        for chunk in lines.chunks(CHUNK) {
-            if batcher.wants_body() {
-                batcher.move_to(flow.room.body().await);
-            }
-            cutter.feed(chunk, |line| full.extend(batcher.push(line)));
-            for batch in full.drain(..) {
-                while under_way.len() >= flow.uploads {
-                    settled.extend(under_way.try_next().await?);
-                }
-                under_way.push(to_dataset(flow, dataset, &name, batch));
-            }
-        }
-        if let Some(batch) = batcher.cut() {
-            under_way.push(to_dataset(flow, dataset, &name, batch));
-        }
-        while let Some(kept) = under_way.try_next().await? {
-            settled.push(kept);
-        }
-        for kept in settled {
-            self.rows += kept.delivered().tally().rows;
-            self.set_aside += kept.set_aside();
-        }
-        Ok(())
-    }
-
     /// One blob for each folder of data export that has rows.
-    async fn send_to_storage(&mut self, zstd: bool, rows: &Rows) -> Result<(), SendError> {
-        let archive = self.archive.ok_or(SendError::NoArchive)?;
-        let folders = archive::by_folder(&rows.lines).ok_or(SendError::NoTime)?;
+    async fn send_to_storage(&mut self, zstd: bool, rows: &Rows) -> Result<(), DeliverError> {
+        let archive = self.archive.ok_or(DeliverError::NoArchive)?;
+        let folders = archive::by_folder(&rows.lines).ok_or(DeliverError::NoTime)?;
         let mut writes = Vec::new();
         for (folder, (count, lines)) in folders {
             let name = archive.name(&self.job.name, folder, self.window, self.pieces, zstd);
@@ -237,15 +199,5 @@ impl<'a> Delivery<'a> {
     }
 }
 
-async fn to_dataset(flow: &Flow, dataset: &str, name: &str, batch: Batch) -> Result<Kept, SendError> {
-    // Nobody waits for history, and egress is the bill.
-    let level = flow.level.for_backlog(0, Duration::ZERO);
-    let packed = flow.axiom.pack(batch, level).await;
-    let to = Destination { dataset: dataset.to_owned(), blob: Some(name.to_owned()) };
-    let delivered = flow.axiom.deliver(&to, packed, Instant::now() + BATCH_TRIES).await?;
-    let origin = Origin { blob: name.to_owned(), created: OffsetDateTime::UNIX_EPOCH, dataset: dataset.to_owned() };
-    Ok(flow.refused.keep(delivered, &origin).await?)
-}
-
 /// Rows and lines by the beginning of their folder.
-pub(super) type Folders = BTreeMap<crate::loganalytics::window::Ticks, (u64, Vec<u8>)>;
+pub(super) type Folders = BTreeMap<crate::query::window::Ticks, (u64, Vec<u8>)>;

@@ -88,7 +88,7 @@ impl Estimate {
 mod tests {
     use super::*;
     use crate::history::plan::SLICE_ROWS;
-    use crate::loganalytics::window::{DAY, Ticks};
+    use crate::query::window::{DAY, Ticks};
 
     #[test]
     fn days_that_fit_share_a_query_and_large_ones_take_many() {

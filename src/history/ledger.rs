@@ -9,13 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt as _};
 use time::OffsetDateTime;
-use tokio::time::Instant;
 
 use super::deliver::Sent;
 use super::job::Job;
 use super::slice::Slice;
-use crate::azure::{Blobs, Listed, Outcome, Properties, StorageError, Version};
-use crate::loganalytics::window::{Ticks, Window};
+use crate::azure::{Blobs, Listed, Outcome, StorageError};
+use crate::claimed::Claimed;
+use crate::query::window::{Ticks, Window};
 
 /// The account of all jobs.
 #[derive(Clone)]
@@ -74,7 +74,7 @@ pub struct Record {
 }
 
 /// What came of an attempt to claim a slice.
-pub enum Claimed {
+pub enum Claim {
     /// It is ours.
     Ours(Box<Held>),
     /// Nothing is left to do.
@@ -85,11 +85,8 @@ pub enum Claimed {
 
 /// A slice that is ours until we stop renewing it.
 pub struct Held {
-    ledger: Ledger,
-    name: String,
+    claimed: Claimed,
     record: Record,
-    version: Version,
-    renewed: Instant,
 }
 
 /// The account cannot be written.
@@ -191,14 +188,15 @@ impl Ledger {
     /// Storage.
     pub async fn queued(&self, key: &str, slice: Slice) -> Result<(), StorageError> {
         let record = Record { state: State::Queued, ..Record::new(slice, "", self.claim_for) };
-        self.write(&record_name(key, slice.window), &record, Bytes::new(), None).await.map(drop)
+        let (name, metadata) = (record_name(key, slice.window), record.metadata());
+        self.blobs.put_if(&self.container, &name, (Bytes::new(), &metadata), None).await.map(drop)
     }
 
     /// Claims the right to cut slices of a job: two that cut at the same time would cut differently.
     ///
     /// # Errors
     /// Storage.
-    pub async fn claim_job(&self, key: &str, holder: &str) -> Result<Claimed, StorageError> {
+    pub async fn claim_job(&self, key: &str, holder: &str) -> Result<Claim, StorageError> {
         let window = Window { from: Ticks(0), to: Ticks(1) };
         self.claim(&format!("runs/{key}"), Slice { window, rows: 0, bytes: 0 }, holder).await
     }
@@ -207,39 +205,30 @@ impl Ledger {
     ///
     /// # Errors
     /// Storage.
-    pub async fn claim(&self, key: &str, slice: Slice, holder: &str) -> Result<Claimed, StorageError> {
+    pub async fn claim(&self, key: &str, slice: Slice, holder: &str) -> Result<Claim, StorageError> {
         let name = record_name(key, slice.window);
         let mut record = Record::new(slice, holder, self.claim_for);
         let mut version = None;
         // Twice at most: once as if nobody had been there, once with what was found.
         for _ in 0..2 {
-            let renewed = Instant::now();
-            let written = self.write(&name, &record, Bytes::new(), version.as_ref()).await?;
-            if let Outcome::Done(Some(version)) = written {
-                return Ok(Claimed::Ours(Box::new(Held { ledger: self.clone(), name, record, version, renewed })));
+            let metadata = record.metadata();
+            let (place, content) = ((self.container.as_str(), name.as_str()), (Bytes::new(), &metadata));
+            if let Some(claimed) = Claimed::claim(&self.blobs, place, content, version.as_ref(), self.claim_for).await?
+            {
+                return Ok(Claim::Ours(Box::new(Held { claimed, record })));
             }
             let Some(seen) = self.blobs.properties(&self.container, &name).await? else { continue };
-            let Some(found) = Record::read(&name, &seen.metadata, seen.modified) else { return Ok(Claimed::Taken) };
+            let Some(found) = Record::read(&name, &seen.metadata, seen.modified) else { return Ok(Claim::Taken) };
             match found.state {
-                State::Done => return Ok(Claimed::Done),
+                State::Done => return Ok(Claim::Done),
                 State::Reading | State::Sending if found.is_alive(seen.now) && found.holder != holder => {
-                    return Ok(Claimed::Taken);
+                    return Ok(Claim::Taken);
                 }
                 _ => record.perhaps_twice = found.perhaps_twice + found.sent_for_nothing(),
             }
             version = Some(seen.version);
         }
-        Ok(Claimed::Taken)
-    }
-
-    async fn write(
-        &self,
-        name: &str,
-        record: &Record,
-        body: Bytes,
-        version: Option<&Version>,
-    ) -> Result<Outcome, StorageError> {
-        self.blobs.put_if(&self.container, name, (body, &record.metadata()), version).await
+        Ok(Claim::Taken)
     }
 }
 
@@ -265,7 +254,7 @@ impl Held {
         loop {
             tokio::select! {
                 done = &mut work => return Ok(done),
-                () = tokio::time::sleep_until(self.renewed + self.ledger.claim_for / 3) => self.store(Bytes::new()).await?,
+                () = tokio::time::sleep_until(self.claimed.renew_at()) => self.store(Bytes::new()).await?,
             }
         }
     }
@@ -308,24 +297,12 @@ impl Held {
         if self.record.perhaps_twice > 0 {
             return self.failed("stopped").await;
         }
-        self.ledger.blobs.delete(&self.ledger.container, &self.name, &self.version).await?;
-        Ok(())
+        Ok(self.claimed.delete().await?)
     }
 
     async fn store(&mut self, body: Bytes) -> Result<(), LedgerError> {
-        let renewed = Instant::now();
-        match self.ledger.write(&self.name, &self.record, body.clone(), Some(&self.version)).await? {
-            Outcome::Done(Some(version)) => (self.version, self.renewed) = (version, renewed),
-            _ => {
-                // Perhaps it was ours, and only its answer was lost.
-                let seen = self.ledger.blobs.properties(&self.ledger.container, &self.name).await?;
-                let ours =
-                    |seen: &Properties| seen.metadata == self.record.metadata() && seen.length == body.len() as u64;
-                let Some(seen) = seen.filter(ours) else { return Err(LedgerError::Lost(self.record.slice.window)) };
-                (self.version, self.renewed) = (seen.version, renewed);
-            }
-        }
-        Ok(())
+        let ours = self.claimed.store(body, &self.record.metadata()).await?;
+        if ours { Ok(()) } else { Err(LedgerError::Lost(self.record.slice.window)) }
     }
 }
 

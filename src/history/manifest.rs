@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::ledger::{Ledger, State};
 use crate::azure::{Blobs, StorageError};
-use crate::loganalytics::window::Window;
+use crate::query::window::Window;
 
 /// Columns of the CSV, in order; the same as the keys of the JSON.
 const COLUMNS: [&str; 11] =

@@ -20,17 +20,14 @@ pub mod work;
 
 use crate::app::App;
 use crate::azure::{self, Queue, StorageError};
-use crate::loganalytics::kql::HIDDEN;
-use crate::loganalytics::window::{Ticks, Window};
-use crate::loganalytics::{AskError, ConnectError, LogAnalytics};
+use crate::loganalytics::kql::Source;
+use crate::loganalytics::{LogAnalytics, explore};
+use crate::query::{AskError, ConnectError};
 use crate::settings::Platform;
 use crate::ship::Flow;
 use archive::Archive;
 use job::Job;
 use ledger::Ledger;
-
-/// Times that a query for no rows may time out.
-const PROBES: u32 = 5;
 
 /// Everything that history needs. Cheap to clone.
 #[derive(Clone)]
@@ -88,35 +85,9 @@ impl History {
     /// # Errors
     /// The workspace does not know the table, or does not understand the query.
     pub async fn explore(&self, job: Job) -> Result<Job, AskError> {
-        let naming =
-            |hidden: &[&str]| Job { hidden: hidden.iter().map(|name| (*name).to_owned()).collect(), ..job.clone() };
-        self.try_columns(&job).await?;
-        let all = naming(&HIDDEN);
-        if self.try_columns(&all).await.is_ok() {
-            return Ok(all);
-        }
-        let mut there = Vec::new();
-        for name in HIDDEN {
-            match self.try_columns(&naming(&[name])).await {
-                Ok(()) => there.push(name),
-                Err(AskError::Refused(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(naming(&there))
-    }
-
-    /// Asks for no row at all, to learn whether the columns are there.
-    async fn try_columns(&self, job: &Job) -> Result<(), AskError> {
-        let window = Window { from: Ticks(0), to: Ticks(1) };
-        let (kql, mut tries) = (job.source().columns(window), 0);
-        loop {
-            tries += 1;
-            match self.log_analytics.ask(&kql, window, job.plan).await {
-                // No row is never too much: this was a bad moment.
-                Err(AskError::TooMuch(_)) if tries < PROBES => {}
-                answer => return answer.map(drop),
-            }
-        }
+        let kql = job.query.as_deref().unwrap_or(&job.name);
+        let columns = |names: &[String]| Source::new(kql, names).columns(explore::NONE);
+        let hidden = explore::hidden(&self.log_analytics, columns, job.plan).await?;
+        Ok(Job { hidden, ..job })
     }
 }

@@ -9,8 +9,9 @@ use serde::Deserialize;
 
 use super::job::Job;
 use super::slice::Slice;
-use crate::loganalytics::window::{DAY, SECOND, Ticks, Window};
-use crate::loganalytics::{AskError, LogAnalytics};
+use crate::loganalytics::LogAnalytics;
+use crate::query::AskError;
+use crate::query::window::{DAY, SECOND, Ticks, Window};
 
 /// Rows of a slice, unless one asks for fewer. The service gives ten times as many; memory does not.
 pub const SLICE_ROWS: u64 = 50_000;
@@ -175,7 +176,8 @@ pub fn slices(
 pub async fn count(log_analytics: &LogAnalytics, job: &Job, window: Window, width: i64) -> Result<Vec<Bin>, AskError> {
     let rows = log_analytics.ask(&job.source().bins(window, width), window, job.plan).await?;
     let bins = rows.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(serde_json::from_slice);
-    bins.collect::<Result<_, _>>().map_err(|error| AskError::Trouble(format!("the counts cannot be read: {error}")))
+    bins.collect::<Result<_, _>>()
+        .map_err(|error| super::read::unreadable(format!("the counts cannot be read: {error}")))
 }
 
 /// Stretches that one query can count by days.

@@ -6,9 +6,10 @@ use super::job::Job;
 use super::plan::SLICE_ROWS;
 use super::slice::Slice;
 use crate::loganalytics::kql::{Part, Source, WHOLE};
-use crate::loganalytics::reply::Rows;
-use crate::loganalytics::window::Window;
-use crate::loganalytics::{AskError, LogAnalytics, Plan};
+use crate::loganalytics::{LogAnalytics, Plan};
+use crate::query::AskError;
+use crate::query::rows::Rows;
+use crate::query::window::Window;
 
 /// Times that rows and counts may differ before the piece is given up.
 const AGREE: u32 = 5;
@@ -138,8 +139,8 @@ impl<'a> Reader<'a> {
         }
         let rows = self.ask(&self.source.count(piece.window, piece.part), piece.window).await?;
         let line = rows.lines.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let count: Count = serde_json::from_slice(line)
-            .map_err(|error| AskError::Trouble(format!("the count cannot be read: {error}")))?;
+        let count: Count =
+            serde_json::from_slice(line).map_err(|error| unreadable(format!("the count cannot be read: {error}")))?;
         Ok(count.rows)
     }
 
@@ -156,23 +157,25 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A reply that is none.
+pub(super) fn unreadable(why: String) -> AskError {
+    AskError::Trouble { service: "the workspace", why }
+}
+
 /// The parts of a piece: halves of its window; of a single tick parts by hash, as many as its rows need.
 fn divided(piece: Piece) -> Option<Vec<Piece>> {
     if let Some(halves) = piece.window.halves() {
         return Some(halves.map(|window| Piece { window, part: piece.part, rows: None }).into());
     }
-    let Part { index, of } = piece.part;
-    let parts = piece.rows.map_or(2, |rows| rows.div_ceil(SLICE_ROWS)).max(2).min(PARTS / u64::from(of));
+    let parts = piece.rows.map_or(2, |rows| rows.div_ceil(SLICE_ROWS)).max(2).min(PARTS / u64::from(piece.part.of));
     let parts = u32::try_from(parts).ok().filter(|parts| *parts > 1)?;
-    // Whatever is `index` modulo `of` is one of these modulo `of * parts`.
-    let part = |number| Piece { part: Part { index: index + of * number, of: of * parts }, rows: None, ..piece };
-    Some((0..parts).map(part).collect())
+    Some(piece.part.divided(parts).map(|part| Piece { part, rows: None, ..piece }).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::loganalytics::window::Ticks;
+    use crate::query::window::Ticks;
 
     fn piece(from: i64, to: i64, (index, of): (u32, u32), rows: Option<u64>) -> Piece {
         Piece { window: Window { from: Ticks(from), to: Ticks(to) }, part: Part { index, of }, rows }

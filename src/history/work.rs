@@ -6,15 +6,13 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::History;
-use super::deliver::{Delivery, SendError, Sent};
+use super::deliver::{DeliverError, Delivery, Sent};
 use super::job::Job;
-use super::ledger::{Claimed, Held, LedgerError, Record};
+use super::ledger::{Claim, Held, LedgerError, Record};
 use super::read::{ReadError, Reader};
 use super::slice::Slice;
-use crate::axiom::Undelivered;
 use crate::azure::StorageError;
-use crate::loganalytics::AskError;
-use crate::loganalytics::reply::Rows;
+use crate::query::rows::Rows;
 use crate::report::chain;
 
 /// What became of a slice.
@@ -38,7 +36,7 @@ pub enum WorkError {
     Read(#[from] ReadError),
     /// Its rows cannot be sent.
     #[error(transparent)]
-    Send(#[from] SendError),
+    Deliver(#[from] DeliverError),
     /// It cannot be written down.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -52,11 +50,11 @@ impl WorkError {
     #[must_use]
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Read(ReadError::Ask(error)) => matches!(error, AskError::Refused(_) | AskError::Login(_)),
-            Self::Send(SendError::Axiom(error)) => matches!(error, Undelivered::Configuration { .. }),
-            Self::Send(SendError::NoArchive | SendError::NoTime) => true,
+            Self::Read(ReadError::Ask(error)) => error.is_configuration(),
+            Self::Deliver(DeliverError::Send(error)) => error.is_configuration(),
+            Self::Deliver(DeliverError::NoArchive | DeliverError::NoTime) => true,
             Self::Storage(error)
-            | Self::Send(SendError::Storage(error))
+            | Self::Deliver(DeliverError::Storage(error))
             | Self::Ledger(LedgerError::Storage(error)) => error.is_configuration(),
             Self::Read(_) | Self::Ledger(LedgerError::Lost(_)) => false,
         }
@@ -70,9 +68,9 @@ impl WorkError {
 pub async fn work(history: &History, job: &Job, slice: Slice, stop: &CancellationToken) -> Result<Worked, WorkError> {
     let holder = format!("{:016x}", fastrand::u64(..));
     let mut held = match history.ledger.claim(&job.key(), slice, &holder).await? {
-        Claimed::Ours(held) => *held,
-        Claimed::Done => return Ok(Worked::Before),
-        Claimed::Taken => return Ok(Worked::Taken),
+        Claim::Ours(held) => *held,
+        Claim::Done => return Ok(Worked::Before),
+        Claim::Taken => return Ok(Worked::Taken),
     };
     match read_and_send(history, job, &mut held, stop).await {
         Ok(Some(sent)) => Ok(Worked::Done(Box::new(held.done(&sent).await?))),
@@ -160,7 +158,7 @@ mod tests {
     #[test]
     fn rows_that_are_there_are_left_out() {
         let lines = b"{\"_ItemId\":\"a\"}\n{\"_ItemId\":\"b\"}\n{\"x\":1}\n".to_vec();
-        let left = without(Rows { lines, count: 3, error: None }, &HashSet::from(["a".to_owned()]));
+        let left = without(Rows { lines, count: 3, ..Rows::default() }, &HashSet::from(["a".to_owned()]));
         assert_eq!((left.lines, left.count), (b"{\"_ItemId\":\"b\"}\n{\"x\":1}\n".to_vec(), 2));
     }
 }

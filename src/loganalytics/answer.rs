@@ -14,20 +14,9 @@
 
 use std::time::Duration;
 
-use super::reply::{self, QueryError, Rows};
-
-/// What to do about an answer.
-#[derive(Debug)]
-pub(super) enum Verdict {
-    Rows(Rows),
-    /// The reply would be too large, or would take too long.
-    TooMuch(String),
-    /// Later, and when.
-    Limited(Option<Duration>, String),
-    /// Once more.
-    Trouble(String),
-    Refused(QueryError),
-}
+use super::reply;
+use crate::query::rows::{QueryError, Rows};
+use crate::query::verdict::{Verdict, said};
 
 /// Words of the errors that say: too many rows, too many bytes.
 const TOO_MUCH: [&str; 4] = [
@@ -68,34 +57,12 @@ fn names_a_limit(error: &QueryError) -> bool {
     TOO_MUCH.iter().any(|words| text.contains(words))
 }
 
-/// The error in the body, or what little there is to say.
-fn said(status: u16, body: &[u8]) -> QueryError {
-    #[derive(serde::Deserialize)]
-    struct Body {
-        error: QueryError,
-    }
-    match serde_json::from_slice::<Body>(body) {
-        Ok(Body { error }) => error,
-        Err(_) => {
-            let text: String = String::from_utf8_lossy(body).chars().filter(|c| !c.is_control()).take(200).collect();
-            QueryError::new(&format!("HTTP {status}"), &text)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The kind of a verdict and what it says.
     fn verdict(status: u16, body: &str) -> (&'static str, String) {
-        match judge(status, Some(Duration::from_secs(7)), body.as_bytes()) {
-            Verdict::Rows(rows) => ("rows", rows.count.to_string()),
-            Verdict::TooMuch(text) => ("too much", text),
-            Verdict::Limited(wait, text) => ("limited", format!("{} {text}", wait.unwrap_or_default().as_secs())),
-            Verdict::Trouble(text) => ("trouble", text),
-            Verdict::Refused(error) => ("refused", error.to_string()),
-        }
+        judge(status, Some(Duration::from_secs(7)), body.as_bytes()).told()
     }
 
     #[test]

@@ -4,7 +4,9 @@
 
 use std::fmt::Write as _;
 
-use super::window::{SECOND, Ticks, Window};
+use serde::{Deserialize, Serialize};
+
+use crate::query::window::{SECOND, Ticks, Window};
 
 /// What is read: a table, or what a query gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub struct Source {
 }
 
 /// One of `of` parts of the rows of a window, told apart by a hash. Together they are all the rows, each once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// From 0.
     pub index: u32,
@@ -35,6 +37,13 @@ pub const BIN: &str = "Bin";
 pub const ROWS: &str = "Rows";
 /// Column of the size of the rows, in bytes as the service estimates it.
 pub const BYTES: &str = "Bytes";
+
+impl Part {
+    /// Finer parts, which together are the same rows, each once: whatever is `index` modulo `of` is one of these modulo `of * parts`.
+    pub fn divided(self, parts: u32) -> impl DoubleEndedIterator<Item = Self> + ExactSizeIterator {
+        (0..parts).map(move |number| Self { index: self.index + self.of * number, of: self.of * parts })
+    }
+}
 
 impl Source {
     /// A table's name, or any query that gives a table with the column `TimeGenerated`; and which of its [`HIDDEN`] columns are to be named.

@@ -17,69 +17,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Rows out of a reply.
-#[derive(Debug, Default)]
-pub struct Rows {
-    /// A line of JSON for each row.
-    pub lines: Vec<u8>,
-    /// How many there are.
-    pub count: u64,
-    /// What went wrong although the answer is 200. Then rows are missing, and those that are there must not be used.
-    pub error: Option<QueryError>,
-}
-
-/// What the service says about a query.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct QueryError {
-    /// Such as `PartialError`, `BadArgumentError` or `InsufficientAccessError`.
-    pub code: String,
-    /// What it means.
-    #[serde(default)]
-    pub message: String,
-    /// More of the same, with the interesting one innermost.
-    #[serde(default)]
-    pub details: Vec<QueryError>,
-    /// The error below.
-    #[serde(default, rename = "innererror")]
-    pub inner: Option<Box<QueryError>>,
-    /// Where in the query it is, from 1.
-    #[serde(default)]
-    pub line: Option<u32>,
-    /// Where in the line.
-    #[serde(default, rename = "pos")]
-    pub position: Option<u32>,
-}
-
-impl QueryError {
-    /// One without causes.
-    #[must_use]
-    pub fn new(code: &str, message: &str) -> Self {
-        let (code, message) = (code.to_owned(), message.to_owned());
-        Self { code, message, details: Vec::new(), inner: None, line: None, position: None }
-    }
-
-    /// The error at the end of the chain: the one that names the cause.
-    #[must_use]
-    pub fn cause(&self) -> &Self {
-        let below = self.inner.as_deref().or_else(|| self.details.first());
-        below.map_or(self, Self::cause)
-    }
-}
-
-impl fmt::Display for QueryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cause = self.cause();
-        let message = cause.message.trim_end();
-        write!(f, "{}: {message}", self.code)?;
-        match (cause.line, cause.position) {
-            // Most messages tell it themselves.
-            (Some(line), Some(position)) if !message.contains("line [") => {
-                write!(f, " (line {line}, position {position})")
-            }
-            _ => Ok(()),
-        }
-    }
-}
+use crate::query::rows::{Column, Rows, seven_digits};
 
 #[derive(Deserialize)]
 struct Reply<'a> {
@@ -94,13 +32,6 @@ struct Table<'a> {
     columns: Vec<Column>,
     #[serde(borrow)]
     rows: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-struct Column {
-    name: String,
-    #[serde(rename = "type")]
-    kind: String,
 }
 
 /// Reads the first table of a reply; those behind it are statistics.
@@ -119,19 +50,22 @@ pub fn rows(reply: &[u8]) -> serde_json::Result<Rows> {
     let keys = table.columns.iter().map(|column| format!("{}:", serde_json::Value::from(column.name.as_str())));
     let columns = keys.zip(table.columns.iter().map(|column| Kind::of(&column.kind))).collect();
     serde_json::Deserializer::from_str(table.rows.get()).deserialize_seq(Lines { columns, rows: &mut rows })?;
+    rows.columns = table.columns;
+    // Kept until they are sent: not twice as large as they are.
+    rows.lines.shrink_to_fit();
     Ok(rows)
 }
 
 /// What becomes of a column's cells.
-#[derive(Clone, Copy)]
-enum Kind {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
     DateTime,
     Dynamic,
     Other,
 }
 
 impl Kind {
-    fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         match name {
             "datetime" => Self::DateTime,
             "dynamic" => Self::Dynamic,
@@ -170,31 +104,26 @@ fn write_line(columns: &[(String, Kind)], cells: &[&RawValue], out: &mut Vec<u8>
     out.push(b'{');
     let begin = out.len();
     for ((key, kind), cell) in columns.iter().zip(cells) {
-        let value = match kind {
-            Kind::DateTime => Cow::Owned(seven_digits(cell.get())),
-            Kind::Dynamic => dynamic(cell.get()),
-            Kind::Other => Cow::Borrowed(cell.get()),
-        };
-        if matches!(&*value, "null" | "\"\"") {
-            continue;
-        }
-        if out.len() > begin {
-            out.push(b',');
-        }
-        out.extend_from_slice(key.as_bytes());
-        out.extend_from_slice(value.as_bytes());
+        write_cell(key, *kind, cell.get(), begin, out);
     }
     out.extend_from_slice(b"}\n");
 }
 
-/// `"2026-01-02T03:04:05.6Z"` with as many digits as data export has. What is no such time stays as it is.
-fn seven_digits(cell: &str) -> String {
-    let Some(time) = cell.strip_suffix("Z\"") else { return cell.to_owned() };
-    let (seconds, digits) = time.split_once('.').unwrap_or((time, ""));
-    if digits.len() > 7 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return cell.to_owned();
+/// Writes one cell of a row whose cells begin at `begin`; nothing where it is empty. `key` is `"name":`.
+pub(crate) fn write_cell(key: &str, kind: Kind, cell: &str, begin: usize, out: &mut Vec<u8>) {
+    let value = match kind {
+        Kind::DateTime => Cow::Owned(seven_digits(cell)),
+        Kind::Dynamic => dynamic(cell),
+        Kind::Other => Cow::Borrowed(cell),
+    };
+    if matches!(&*value, "null" | "\"\"") {
+        return;
     }
-    format!("{seconds}.{digits:0<7}Z\"")
+    if out.len() > begin {
+        out.push(b',');
+    }
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(value.as_bytes());
 }
 
 /// The JSON that a dynamic cell's text holds; the text itself where it holds none.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::loganalytics::window::{DAY, Ticks, Window};
+use crate::query::window::{DAY, Ticks, Window};
 
 /// One bin of one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -13,7 +13,7 @@ use crate::axiom::query::AskError;
 use crate::history::job::Job;
 use crate::history::plan::Bin;
 use crate::loganalytics::kql::literal;
-use crate::loganalytics::window::{SECOND, Ticks, Window};
+use crate::query::window::{SECOND, Ticks, Window};
 
 /// Bins that one question asks for: Axiom gives 1000 rows on a page.
 pub const BINS: i64 = 1000;
@@ -119,7 +119,7 @@ pub fn by_bin(bins: impl IntoIterator<Item = Bin>) -> BTreeMap<Ticks, u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::loganalytics::window::DAY;
+    use crate::query::window::DAY;
 
     #[test]
     fn stretches_are_cut_where_bins_begin() {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::compare::{Day, Table};
 use crate::loganalytics::kql::day;
-use crate::loganalytics::window::{Ticks, Window};
+use crate::query::window::{Ticks, Window};
 
 /// Most bins that are listed; the JSON has them all.
 const LISTED: usize = 1000;
@@ -39,7 +39,7 @@ pub fn page(tables: &[Table], window: Window, width: i64) -> String {
             day(window.from),
             day(window.to),
             crate::history::progress::duration(std::time::Duration::from_secs(
-                u64::try_from(width / crate::loganalytics::window::SECOND).unwrap_or_default()
+                u64::try_from(width / crate::query::window::SECOND).unwrap_or_default()
             )),
         ),
     );
@@ -121,7 +121,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::loganalytics::window::DAY;
+    use crate::query::window::DAY;
 
     #[test]
     fn a_day_is_coloured_by_what_is_missing() {

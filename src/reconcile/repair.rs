@@ -9,7 +9,7 @@ use crate::history::job::Job;
 use crate::history::read::{ReadError, Reader};
 use crate::history::slice::Slice;
 use crate::history::work::{WorkError, send_missing};
-use crate::loganalytics::window::Window;
+use crate::query::window::Window;
 
 /// Why a bin is not repaired.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use url::{Host, Url};
 
 /// Parses an endpoint: `https`, or `http` to this machine only, and nothing in it that is no address. The error says what is wrong with it, without
 /// repeating it, since a password or a signature may be part of it.
-pub(super) fn parse(text: &str) -> Result<Url, &'static str> {
+pub(crate) fn parse(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| "is not a URL")?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("carries a user name or password");

@@ -8,6 +8,7 @@ mod level;
 mod log_analytics;
 mod platform;
 mod problem;
+mod pulls;
 mod reader;
 mod storage;
 mod table;
@@ -15,10 +16,12 @@ mod tables;
 mod typos;
 
 pub use axiom::{AxiomSettings, DatasetRule, Door, TokenKind};
+pub(crate) use endpoint::parse as endpoint;
 pub use level::ZstdLevel;
 pub use log_analytics::{HistorySettings, LogAnalyticsSettings};
 pub use platform::{Identity, Platform};
 pub use problem::{Problem, Problems};
+pub use pulls::{HuntingApi, HuntingSettings, PullSettings, PullsFrom};
 pub use storage::Storage;
 pub use table::{SETTINGS, Setting};
 pub use tables::TableFilter;
@@ -41,6 +44,8 @@ pub struct Settings {
     pub log_analytics: Option<LogAnalyticsSettings>,
     /// Where history is kept account of, and where it may go.
     pub history: HistorySettings,
+    /// What is pulled by queries, again and again.
+    pub pulls: PullSettings,
     /// Name of the queue that Event Grid and the sweep write to.
     pub work_queue: String,
     /// Name of the container for rows set aside.
@@ -96,6 +101,7 @@ impl Settings {
         let host_storage = storage::read(r, "AzureWebJobsStorage", true);
         let log_analytics = log_analytics::read(r);
         let history = log_analytics::read_history(r, export.as_ref());
+        let pulls = pulls::read(r);
         let work_queue = r.storage_name("WORK_QUEUE");
         let refused_container = read_refused_container(r);
         let settle_after = r.seconds("SETTLE_AFTER", 1..=172_800);
@@ -118,6 +124,7 @@ impl Settings {
             host_storage: host_storage?,
             log_analytics: log_analytics?,
             history: history?,
+            pulls: pulls?,
             work_queue,
             refused_container,
             settle_after: settle_after?,

@@ -95,6 +95,32 @@ pub const SETTINGS: &[Setting] = &[
     optional("HISTORY_STORAGE", "connection", "the account that `history run --to storage` writes to"),
     default("HISTORY_CONTAINER", "history", "container", "what `history` has done, in `AzureWebJobsStorage`"),
     default("HISTORY_QUEUE", "history", "queue", "slices of `history run --queue`, in `AzureWebJobsStorage`"),
+    optional(
+        "PULLS_FILE",
+        "path",
+        "the file with the pulls (docs/pulls.md), such as `pulls/defender-tvm.toml`; without it and `PULLS` nothing is pulled",
+    ),
+    optional("PULLS", "TOML", "the same as a text, instead of a file"),
+    default("PULLS_CONTAINER", "pulls", "container", "what pulls have reached, in `AzureWebJobsStorage`"),
+    default("PULLS_SCHEDULE", "0 */5 * * * *", "NCRONTAB", "when the Functions host runs the pulls that are due"),
+    default("PULLS_AUDIT_DATASET", "sentinel-axiom-pulls", "dataset", "a record of each run of each pull"),
+    optional(
+        "PULLS_CLIENT_ID",
+        "client id",
+        "the user-assigned identity towards advanced hunting and Azure Data Explorer; without it the system-assigned one",
+    ),
+    default(
+        "HUNTING_API",
+        "graph",
+        "graph or xdr",
+        "Microsoft Graph, or the older API of Defender XDR, which is being retired",
+    ),
+    optional(
+        "HUNTING_URL",
+        "URL",
+        "its address: by default `https://graph.microsoft.com`, and `https://api.security.microsoft.com` with `xdr`",
+    ),
+    default("HUNTING_CALLS", "45", "calls", "hunting queries in a minute, spread evenly"),
     default("LOG_LEVEL", "info", "error, warn, info, debug or trace", "least severe line that is logged"),
 ];
 

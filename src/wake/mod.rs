@@ -26,9 +26,10 @@ use url::Url;
 pub const BLOB_TRIGGER: &str = "function-blob-trigger";
 /// Name of the function that the timer triggers.
 pub const SWEEP: &str = "function-sweep";
-
 /// Name of the function that the queue of slices triggers.
 pub const HISTORY: &str = "function-history";
+/// Name of the function that the timer of pulls triggers.
+pub const PULL: &str = "function-pull";
 
 /// Everything that can wake the program under the Functions host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub enum Wake {
     Sweep,
     /// A message on the queue of slices: history to move.
     History(HistoryWake),
+    /// The timer of pulls: run those that are due.
+    Pull,
 }
 
 /// What a message on the queue of slices says.
@@ -101,6 +104,7 @@ impl Wake {
         match function {
             // The timer's state is of no use to us: a sweep that is late does the same as one in time.
             SWEEP => Ok(Self::Sweep),
+            PULL => Ok(Self::Pull),
             BLOB_TRIGGER => BlobWake::parse(body, account).map(Self::Blobs),
             HISTORY => HistoryWake::parse(body).map(Self::History),
             _ => Err(WakeError::UnknownFunction(shorten(function))),

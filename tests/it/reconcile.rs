@@ -18,7 +18,7 @@ fn args<'a>(command: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
 /// Moves those rows of a table to Axiom whose times are given here, with the numbers and ids that they have there.
 async fn deliver(world: &World, rows: impl IntoIterator<Item = (usize, i64)>) {
     let line = |(number, time): (usize, i64)| {
-        let time = sentinel_axiom::loganalytics::window::Ticks(time);
+        let time = sentinel_axiom::query::window::Ticks(time);
         json!({"TimeGenerated": time, "Number": number, "Props": {"n": number}, "Type": "T", "_ItemId": format!("T-{number}")})
             .to_string()
             + "\n"

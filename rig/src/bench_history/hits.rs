@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sentinel_axiom::history::ledger::{Record, State};
-use sentinel_axiom::loganalytics::window::{Ticks, Window};
+use sentinel_axiom::query::window::{Ticks, Window};
 
 use super::rows::Expected;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use fastrand::Rng;
-use sentinel_axiom::loganalytics::window::{DAY, SECOND, Ticks, Window};
+use sentinel_axiom::query::window::{DAY, SECOND, Ticks, Window};
 
 use crate::content::Content;
 use crate::loganalytics::{Kind, Row, Table};

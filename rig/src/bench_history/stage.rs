@@ -11,7 +11,7 @@ use futures::TryStreamExt as _;
 use sentinel_axiom::azure::connect_blobs;
 use sentinel_axiom::history::ledger::{Ledger, Record};
 use sentinel_axiom::loganalytics::kql::day;
-use sentinel_axiom::loganalytics::window::Window;
+use sentinel_axiom::query::window::Window;
 use serde::Deserialize;
 use tokio::process::Command;
 use tokio::time::Instant;

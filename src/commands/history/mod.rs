@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::cli::{Destination, What};
 use crate::history::job::{Job, Target};
 use crate::history::{History, manifest, plan};
-use crate::loganalytics::window::Window;
+use crate::query::window::Window;
 
 /// The jobs that the command line asks for, with the columns that their tables have.
 pub(super) async fn jobs(

@@ -11,13 +11,13 @@ use super::{counted, jobs, megabytes, write_manifest};
 use crate::app::App;
 use crate::cli::{Destination, What};
 use crate::history::job::Job;
-use crate::history::ledger::{Claimed, Held, State};
+use crate::history::ledger::{Claim, Held, State};
 use crate::history::progress::{Progress, Totals, duration};
 use crate::history::slice::Slice;
 use crate::history::work::{Worked, work};
 use crate::history::{History, plan};
-use crate::loganalytics::AskError;
-use crate::loganalytics::window::{self, Window};
+use crate::query::AskError;
+use crate::query::window::{self, Window};
 use crate::report::chain;
 use crate::wake::SliceMessage;
 
@@ -78,7 +78,7 @@ async fn claim(history: &History, jobs: &[Job], stop: &CancellationToken) -> any
     for job in jobs {
         let mut said = false;
         loop {
-            if let Claimed::Ours(claim) = history.ledger.claim_job(&job.key(), &holder).await? {
+            if let Claim::Ours(claim) = history.ledger.claim_job(&job.key(), &holder).await? {
                 claims.push(*claim);
                 break;
             }

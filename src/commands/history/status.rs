@@ -8,7 +8,7 @@ use super::{megabytes, write_manifest};
 use crate::history::History;
 use crate::history::ledger::{Record, State};
 use crate::history::progress::Totals;
-use crate::loganalytics::window::Window;
+use crate::query::window::Window;
 
 /// Writes what became of all slices.
 ///

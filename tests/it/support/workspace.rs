@@ -40,7 +40,7 @@ pub fn ids(name: &str) -> impl Fn(usize) -> String {
 
 /// A time as a reply has it.
 fn shown(time: i64) -> String {
-    let text = sentinel_axiom::loganalytics::window::Ticks(time).to_string();
+    let text = sentinel_axiom::query::window::Ticks(time).to_string();
     let text = text.trim_end_matches('Z').trim_end_matches('0').trim_end_matches('.');
     format!("{text}Z")
 }

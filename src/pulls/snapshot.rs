@@ -1,0 +1,119 @@
+//! A snapshot: all rows of a table that tells its present state, under one name and one time, perhaps over several runs.
+
+use futures::stream::{FuturesUnordered, StreamExt as _};
+
+use super::incremental::{PARTS, divide};
+use super::kql::Query;
+use super::page::write_line;
+use super::run::{PullError, Running, unless_over};
+use super::state::Snapshot;
+use crate::loganalytics::kql::{Part, WHOLE};
+use crate::query::AskError;
+use crate::query::rows::{Column, Rows};
+
+/// Rows of a part that is aimed at.
+const ROWS: u64 = 20_000;
+
+/// Rows of a part that a reply may have: more than are aimed at, since no hash is quite even.
+const MOST_ROWS: u64 = 50_000;
+
+/// Parts that are asked for at a time.
+const AT_ONCE: usize = 4;
+
+impl Running<'_> {
+    pub(super) async fn snapshot(&mut self, key: &[String]) -> Result<(), PullError> {
+        let query = Query::snapshot(&self.pull.kql, &self.hidden().await?, key);
+        let columns = self.columns(&query.columns()).await?;
+        let mut more = vec![("observed_at", "datetime"), ("snapshot_id", "string")];
+        if !columns.iter().any(|column| column.name == "TimeGenerated") {
+            more.push(("TimeGenerated", "datetime"));
+        }
+        self.prepare(&columns, &more).await?;
+        self.begin(&query).await?;
+        self.parts(&query, &columns).await?;
+        let complete = self.held.state.snapshot.take();
+        self.run().snapshot_rows = complete.map(|snapshot| snapshot.rows);
+        Ok(())
+    }
+
+    /// Begins a snapshot, or goes on with the one that was begun, unless the next one is due by now.
+    async fn begin(&mut self, query: &Query) -> Result<(), PullError> {
+        let (now, schedule) = (self.now, &self.pull.schedule);
+        if let Some(old) = self.held.state.snapshot.take_if(|snapshot| schedule.is_due(Some(snapshot.at), now)) {
+            let note = format!(
+                "snapshot {} was given up, as the next one was due: {} of {} rows came",
+                old.id, old.rows, old.counted
+            );
+            tracing::warn!(pull = self.pull.name, "{note}");
+            self.run().notes.push(note);
+        }
+        if self.held.state.snapshot.is_none() {
+            let counted = Self::counted(&self.ask(&query.count(None), None).await?)?;
+            let parts = counted.div_ceil(ROWS).clamp(1, u64::from(PARTS));
+            let left = WHOLE.divided(u32::try_from(parts).unwrap_or(PARTS)).rev().collect();
+            let id = self.run().run.clone();
+            self.held.state.snapshot = Some(Snapshot { id, at: now, left, counted, rows: 0 });
+        }
+        let id = self.held.state.snapshot.as_ref().map(|snapshot| snapshot.id.clone());
+        self.run().snapshot = id.unwrap_or_default();
+        Ok(self.held.save().await?)
+    }
+
+    /// Reads several parts at a time and delivers them as they come.
+    async fn parts(&mut self, query: &Query, columns: &[Column]) -> Result<(), PullError> {
+        let (pulls, pull) = (self.pulls, self.pull);
+        let read = |part: Part| async move { (part, pulls.ask(pull, &query.part(None, part, MOST_ROWS), None).await) };
+        let mut waiting = self.held.state.snapshot.as_ref().map(|snapshot| snapshot.left.clone()).unwrap_or_default();
+        let mut reading = FuturesUnordered::new();
+        loop {
+            while reading.len() < AT_ONCE && !self.until.over() {
+                let Some(part) = waiting.pop() else { break };
+                reading.push(read(part));
+            }
+            // What is being read when the end is asked for is read again.
+            if self.until.over() {
+                return Err(PullError::Over);
+            }
+            let next = unless_over(self.until, reading.next());
+            let Some((part, reply)) = self.held.renewing(next).await?.ok_or(PullError::Over)? else {
+                return Ok(());
+            };
+            let why = match reply {
+                Ok(reply) if reply.count < MOST_ROWS => {
+                    self.deliver_part(part, &reply, columns).await?;
+                    continue;
+                }
+                Ok(reply) => format!("{} rows came", reply.count),
+                Err(AskError::TooMuch(why)) => why,
+                Err(error) => return Err(error.into()),
+            };
+            let finer = divide(part, &why, || "of the snapshot".to_owned())?;
+            if let Some(snapshot) = &mut self.held.state.snapshot {
+                snapshot.left.retain(|left| *left != part);
+                snapshot.left.extend(&finer);
+            }
+            waiting.extend(finer);
+        }
+    }
+
+    async fn deliver_part(&mut self, part: Part, reply: &Rows, columns: &[Column]) -> Result<(), PullError> {
+        let Some(Snapshot { id, at, .. }) = &self.held.state.snapshot else { return Ok(()) };
+        let mut more = format!("\"observed_at\":\"{at}\",\"snapshot_id\":\"{id}\"");
+        if !columns.iter().any(|column| column.name == "TimeGenerated") {
+            more += &format!(",\"TimeGenerated\":\"{at}\"");
+        }
+        let mut lines =
+            Vec::with_capacity(reply.lines.len() + usize::try_from(reply.count).unwrap_or_default() * more.len());
+        for line in reply.lines.split_inclusive(|byte| *byte == b'\n') {
+            write_line(line, &more, &mut lines);
+        }
+        let rows = reply.count;
+        self.send(rows, &lines, |state| {
+            if let Some(snapshot) = &mut state.snapshot {
+                snapshot.left.retain(|left| *left != part);
+                snapshot.rows += rows;
+            }
+        })
+        .await
+    }
+}
