@@ -27,6 +27,7 @@ pub fn settings(account: &Account, more: impl IntoIterator<Item = (String, Strin
         ("HISTORY_QUEUE", "history"),
         ("REFUSED_CONTAINER", REFUSED),
         ("SWEEP_SCHEDULE", "0 0 0 1 1 *"),
+        ("PULLS_SCHEDULE", "0 0 0 1 1 *"),
     ];
     let own = own.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     own.chain(more).collect::<BTreeMap<_, _>>().into_iter().collect()

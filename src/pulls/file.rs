@@ -281,7 +281,7 @@ impl<'a> Reader<'a> {
         what: Option<&(String, Option<String>)>,
     ) -> Option<Destination> {
         let Some(value) = entries.take("destination") else {
-            if what.is_some_and(|(_, table)| table.is_some()) {
+            if what.is_none_or(|(_, table)| table.is_some()) {
                 return Some(Destination::Axiom(None));
             }
             self.problem(

@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn due_once_for_each_time_of_the_schedule_and_at_once_at_first() {
-        let at = |text| Ticks::parse(text).unwrap();
+        let at = |text: &str| Ticks::parse(text).unwrap();
         let schedule = Schedule::parse("0 0 3 * * *").unwrap();
         let due = |last: Option<&str>, now| schedule.is_due(last.map(at), at(now));
         assert!(due(None, "2026-01-01T00:00:00Z"));

@@ -212,6 +212,7 @@ mod tests {
             ("WORK_QUEUE", "q1"),
             ("HISTORY_QUEUE", "q2"),
             ("SWEEP_SCHEDULE", "0 * * * * *"),
+            ("PULLS_SCHEDULE", "0 0 0 1 1 *"),
             ("AzureWebJobsStorage", "storage"),
         ];
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()

@@ -33,6 +33,7 @@ pub(crate) fn settings(storage: &str, lab: &str) -> Vec<(String, String)> {
         ("WORK_QUEUE", "work"),
         ("HISTORY_QUEUE", "history"),
         ("SWEEP_SCHEDULE", "0 * * * * *"),
+        ("PULLS_SCHEDULE", "0 0 0 1 1 *"),
         ("AzureWebJobs.function-sweep.Disabled", "1"),
         ("GREETING", "hello"),
         ("LAB", lab),

@@ -63,6 +63,7 @@ impl World {
             ("WORK_QUEUE", QUEUE),
             ("HISTORY_QUEUE", "history"),
             ("SWEEP_SCHEDULE", "0 0 0 1 1 *"),
+            ("PULLS_SCHEDULE", "0 0 0 1 1 *"),
             ("SETTLE_AFTER", "1"),
             ("LOG_LEVEL", "debug"),
         ]
