@@ -14,6 +14,7 @@ pub mod host;
 pub mod hunting;
 pub mod identity;
 pub mod kql;
+pub mod kusto;
 mod lag;
 pub mod loganalytics;
 mod loopback;
