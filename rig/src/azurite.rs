@@ -14,7 +14,7 @@ use url::Url;
 
 /// The emulator's well-known account. Source: Microsoft, "Use the Azurite emulator".
 const ACCOUNT: &str = "devstoreaccount1";
-const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+pub(crate) const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
 /// The emulator has a key; nobody signs in.
 pub const IDENTITY: Identity = Identity::Developer;
@@ -27,6 +27,7 @@ pub struct Azurite {
     child: Child,
     blob_port: u16,
     queue_port: u16,
+    table_port: u16,
     taken: AtomicUsize,
 }
 
@@ -36,6 +37,7 @@ pub struct Account {
     name: String,
     blob: Url,
     queue: Url,
+    table: Url,
 }
 
 impl Azurite {
@@ -78,8 +80,8 @@ impl Azurite {
         let ports = tokio::time::timeout(Duration::from_secs(60), ports)
             .await
             .context("Azurite did not come up within 60 s")??;
-        let (blob_port, queue_port) = ports?;
-        Ok(Self { child, blob_port, queue_port, taken: AtomicUsize::new(0) })
+        let [blob_port, queue_port, table_port] = ports?;
+        Ok(Self { child, blob_port, queue_port, table_port, taken: AtomicUsize::new(0) })
     }
 
     /// The emulator that all tests of this process share; each takes an account of its own.
@@ -115,10 +117,7 @@ impl Azurite {
     }
 
     fn named(&self, name: &str) -> Account {
-        let url = |port: u16| {
-            Url::parse(&format!("http://127.0.0.1:{port}/{name}")).expect("a host and a port make an address")
-        };
-        Account { name: name.to_owned(), blob: url(self.blob_port), queue: url(self.queue_port) }
+        Account::at(name, [self.blob_port, self.queue_port, self.table_port])
     }
 }
 
@@ -134,21 +133,23 @@ impl Account {
     /// The well-known account on the emulator's usual ports: what `UseDevelopmentStorage=true` means.
     #[must_use]
     pub fn usual() -> Self {
-        Self::at(ACCOUNT, 10_000, 10_001)
+        Self::at(ACCOUNT, [10_000, 10_001, 10_002])
     }
 
-    fn at(name: &str, blob_port: u16, queue_port: u16) -> Self {
+    fn at(name: &str, ports: [u16; 3]) -> Self {
         let url = |port: u16| {
             Url::parse(&format!("http://127.0.0.1:{port}/{name}")).expect("a host and a port make an address")
         };
-        Self { name: name.to_owned(), blob: url(blob_port), queue: url(queue_port) }
+        let [blob, queue, table] = ports.map(url);
+        Self { name: name.to_owned(), blob, queue, table }
     }
 
-    /// The same account behind other endpoints, such as a proxy's: their hosts and ports are taken, the path stays.
+    /// The same account behind other endpoints, such as a proxy's: their hosts and ports are taken, the path stays. Its tables stay where they
+    /// are.
     #[must_use]
     pub fn behind(&self, blob: &Url, queue: &Url) -> Self {
         let url = |at: &Url| at.join(&format!("/{}", self.name)).expect("a name is a path");
-        Self { name: self.name.clone(), blob: url(blob), queue: url(queue) }
+        Self { name: self.name.clone(), blob: url(blob), queue: url(queue), table: self.table.clone() }
     }
 
     /// The blob endpoint, the account's name in its path.
@@ -163,10 +164,22 @@ impl Account {
         &self.queue
     }
 
+    /// The table endpoint, the account's name in its path.
+    #[must_use]
+    pub fn table_url(&self) -> &Url {
+        &self.table
+    }
+
+    /// The account's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The connection string, as a Functions setting takes it.
     #[must_use]
     pub fn connection_string(&self) -> String {
-        let Self { name, blob, queue } = self;
+        let Self { name, blob, queue, .. } = self;
         format!(
             "DefaultEndpointsProtocol=http;AccountName={name};AccountKey={KEY};BlobEndpoint={blob};QueueEndpoint={queue};"
         )
@@ -175,7 +188,7 @@ impl Account {
     /// The same for our own clients, which take it with [`IDENTITY`].
     #[must_use]
     pub fn access(&self) -> Storage {
-        let Self { name, blob, queue } = self.clone();
+        let Self { name, blob, queue, .. } = self.clone();
         Storage::Emulator { blob, queue: Some(queue), account: name, key: Secret::new(KEY) }
     }
 }
@@ -184,13 +197,13 @@ fn test_account(number: usize) -> String {
     format!("test{number:03}")
 }
 
-fn read_output(output: BufReader<std::process::ChildStdout>, up: oneshot::Sender<anyhow::Result<(u16, u16)>>) {
+fn read_output(output: BufReader<std::process::ChildStdout>, up: oneshot::Sender<anyhow::Result<[u16; 3]>>) {
     let mut lines = output.lines().map_while(Result::ok);
     up.send(read_ports(&mut lines)).ok();
     lines.for_each(drop);
 }
 
-fn read_ports(lines: &mut impl Iterator<Item = String>) -> anyhow::Result<(u16, u16)> {
+fn read_ports(lines: &mut impl Iterator<Item = String>) -> anyhow::Result<[u16; 3]> {
     let (mut blob, mut queue, mut said) = (None, None, String::new());
     for line in lines {
         if let Some((service, address)) = line.split_once(" service is successfully listening at ") {
@@ -199,7 +212,13 @@ fn read_ports(lines: &mut impl Iterator<Item = String>) -> anyhow::Result<(u16, 
                 "Azurite Blob" => blob = port,
                 "Azurite Queue" => queue = port,
                 // The table service is the last one that comes up.
-                _ => return Ok((blob.context("no blob port")?, queue.context("no queue port")?)),
+                _ => {
+                    return Ok([
+                        blob.context("no blob port")?,
+                        queue.context("no queue port")?,
+                        port.context("no table port")?,
+                    ]);
+                }
             }
         }
         said.push_str(&line);

@@ -5,26 +5,13 @@
 //! in the ways that a reader must survive. Rows come in the order of TimeGenerated where a query asks for no order; the service promises
 //! none.
 
-mod bind;
-mod cell;
-mod error;
-mod fault;
-mod identity;
-mod lex;
 mod options;
 mod pace;
-mod parse;
 mod query;
 mod record;
 mod reply;
 mod result;
-mod run;
 mod server;
-mod summarize;
-mod table;
-mod ticks;
-mod timespan;
-mod value;
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -34,13 +21,15 @@ use anyhow::Context as _;
 use hyper::body::Incoming;
 use serde_json::Value as Json;
 
-pub use fault::{Fault, Faults};
-pub use identity::{Given, Identity};
+pub use crate::fault::{Fault, Faults};
+pub use crate::identity::{Given, Identity};
+pub use crate::kql::{Column, Kind, Plan, Row, Table};
 pub use options::Options;
 pub use record::Request;
-pub use table::{Column, Kind, Plan, Row, Table};
 
-use server::{Certificate, Door, Shared};
+use crate::door::{Certificate, Door};
+use crate::kql::{self, Tables, ticks};
+use server::Shared;
 
 /// A running stand-in; it ends when the value is dropped.
 pub struct LogAnalytics {
@@ -48,7 +37,6 @@ pub struct LogAnalytics {
     plain: Door,
     tls: Door,
     certificate: Certificate,
-    identity: Identity,
 }
 
 impl LogAnalytics {
@@ -57,9 +45,18 @@ impl LogAnalytics {
     /// # Errors
     /// No port, or no certificate, can be had.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let shared = Arc::new(Shared::new(options));
+        let identity = Identity::start(options.token_lifetime, options.client_id.clone()).await?;
+        Self::start_with(options, &identity).await
+    }
+
+    /// The same with an identity that others share; what the options say about tokens' lifetime and the user-assigned identity is its own
+    /// matter.
+    ///
+    /// # Errors
+    /// As [`LogAnalytics::start`].
+    pub async fn start_with(options: Options, identity: &Identity) -> anyhow::Result<Self> {
+        let shared = Arc::new(Shared::new(options, identity.clone()));
         let certificate = Certificate::new()?;
-        let identity = Identity::start(Arc::clone(&shared.identity)).await?;
         let served = Arc::clone(&shared);
         let serve = move |request: hyper::Request<Incoming>| {
             let shared = Arc::clone(&served);
@@ -67,7 +64,7 @@ impl LogAnalytics {
         };
         let plain = Door::open(None, serve.clone()).await?;
         let tls = Door::open(Some(&certificate), serve).await?;
-        Ok(Self { shared, plain, tls, certificate, identity })
+        Ok(Self { shared, plain, tls, certificate })
     }
 
     /// Base URL of the query API, without TLS.
@@ -92,18 +89,13 @@ impl LogAnalytics {
 
     /// The endpoint that gives tokens.
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        &self.shared.identity
     }
 
     /// The settings, of the program and of App Service, that lead here.
     pub fn settings(&self) -> Vec<(String, String)> {
-        let settings = [
-            ("LOG_ANALYTICS_URL", self.url()),
-            ("LOG_ANALYTICS_WORKSPACE", self.workspace().to_owned()),
-            ("IDENTITY_ENDPOINT", self.identity.url()),
-            ("IDENTITY_HEADER", self.identity.header().to_owned()),
-        ];
-        settings.map(|(name, value)| (name.to_owned(), value)).into()
+        let own = [("LOG_ANALYTICS_URL", self.url()), ("LOG_ANALYTICS_WORKSPACE", self.workspace().to_owned())];
+        own.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(self.identity().settings()).collect()
     }
 
     /// Defines a table, or replaces it.
@@ -119,16 +111,29 @@ impl LogAnalytics {
         self.tables().get_mut(table).expect("the table exists").append(rows);
     }
 
-    /// Adds rows that come late, in export form.
+    /// The same, ingested at a time in ticks of 100 ns since the Unix epoch.
+    ///
+    /// # Panics
+    /// There is no such table.
+    pub fn append_at(&self, table: &str, rows: impl IntoIterator<Item = Row>, ingested: i64) {
+        self.append(table, rows.into_iter().map(|row| row.ingested_at(ingested)));
+    }
+
+    /// Adds rows that come late, in export form; each was ingested at its TimeGenerated.
     ///
     /// # Errors
     /// There is no such table, or a row is none of it.
     pub fn append_values(&self, table: &str, rows: &[Json]) -> anyhow::Result<()> {
-        let mut tables = self.tables();
-        let table = tables.get_mut(table).with_context(|| format!("there is no table {table}"))?;
-        let rows = rows.iter().map(|row| table.row(row)).collect::<anyhow::Result<Vec<_>>>()?;
-        table.append(rows);
-        Ok(())
+        kql::append(&mut self.tables(), table, rows, None)
+    }
+
+    /// The same, ingested at a time such as `2026-01-02T03:04:05.1234567Z`.
+    ///
+    /// # Errors
+    /// As [`LogAnalytics::append_values`], or the time is none.
+    pub fn append_values_at(&self, table: &str, rows: &[Json], ingested: &str) -> anyhow::Result<()> {
+        let ingested = ticks::parse(ingested).with_context(|| format!("{ingested} is no time"))?;
+        kql::append(&mut self.tables(), table, rows, Some(ingested))
     }
 
     /// Number of rows of a table; none for one that does not exist.
@@ -156,7 +161,7 @@ impl LogAnalytics {
         self.shared.pace.waiting()
     }
 
-    fn tables(&self) -> std::sync::RwLockWriteGuard<'_, run::Tables> {
+    fn tables(&self) -> std::sync::RwLockWriteGuard<'_, Tables> {
         self.shared.tables.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

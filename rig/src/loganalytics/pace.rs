@@ -1,23 +1,19 @@
 //! How many queries may come, and how many may run: the rate, the places, and the queue before them.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 use super::options::Options;
-use super::table::Plan;
+use crate::kql::Plan;
+use crate::rate::Rate;
 
 /// The pace of one user.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// When the queries of the last stretch came.
-    recent: Mutex<VecDeque<Instant>>,
-    rate: usize,
-    window: Duration,
+    rate: Rate,
     analytics: Lane,
     basic: Lane,
 }
@@ -51,9 +47,7 @@ impl Pace {
             queue_wait: options.queue_wait,
         };
         Self {
-            recent: Mutex::default(),
-            rate: options.rate,
-            window: options.rate_window,
+            rate: Rate::new(options.rate, options.rate_window),
             analytics: lane(options.at_once),
             basic: lane(options.at_once_basic),
         }
@@ -61,15 +55,7 @@ impl Pace {
 
     /// Counts a query that comes now, or says how long it takes until one may come again. Those that are turned away do not count.
     pub(crate) fn count(&self, now: Instant) -> Result<(), Duration> {
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        while recent.front().is_some_and(|first| *first + self.window <= now) {
-            recent.pop_front();
-        }
-        if recent.len() < self.rate {
-            recent.push_back(now);
-            return Ok(());
-        }
-        Err(recent.front().map_or(self.window, |first| *first + self.window - now))
+        self.rate.count(now)
     }
 
     /// Waits for a place; `None` says that the queue is full, or the wait too long.
@@ -120,25 +106,6 @@ impl Drop for Counted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_rate_slides() {
-        let pace = Pace::new(&Options { rate: 3, ..Options::default() });
-        let began = Instant::now();
-        let check = |at: u64, expected: Result<(), u64>| {
-            let counted = pace.count(began + Duration::from_secs(at));
-            assert_eq!(counted, expected.map_err(Duration::from_secs), "at {at} s");
-        };
-        check(0, Ok(()));
-        check(10, Ok(()));
-        check(20, Ok(()));
-        check(20, Err(10));
-        check(29, Err(1));
-        check(30, Ok(()));
-        check(30, Err(10));
-        check(45, Ok(()));
-        check(45, Err(5));
-    }
 
     #[tokio::test]
     async fn places_and_queue() {

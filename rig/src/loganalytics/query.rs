@@ -9,17 +9,15 @@ use hyper::header::CONTENT_TYPE;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
-use super::error::QueryError;
-use super::fault::Fault;
-use super::parse::{self, Query};
-use super::reply::Reply;
+use super::reply;
 use super::result::{self, Answer, Limits};
-use super::run;
-use super::server::{Call, Shared};
-use super::table::Plan;
-use super::ticks;
-use super::timespan::{self, Range};
+use super::server::Shared;
+use crate::door::Call;
+use crate::fault::Fault;
+use crate::kql::timespan::{self, Range};
+use crate::kql::{self, Plan, Query, QueryError, ticks};
 use crate::loopback;
+use crate::reply::Reply;
 
 /// The body of a request.
 #[derive(Deserialize)]
@@ -38,8 +36,8 @@ struct Prefer {
 }
 
 /// Answers a request. An error breaks the connection.
-pub(crate) async fn answer(shared: &Arc<Shared>, call: &Call) -> io::Result<Reply> {
-    let (plan, asked, prefer) = match admit(shared, call) {
+pub(crate) async fn answer(shared: &Arc<Shared>, call: &Call, number: u64) -> io::Result<Reply> {
+    let (plan, asked, prefer) = match admit(shared, call, number) {
         Ok(admitted) => admitted,
         Err(reply) => return Ok(reply),
     };
@@ -47,27 +45,27 @@ pub(crate) async fn answer(shared: &Arc<Shared>, call: &Call) -> io::Result<Repl
     match &fault {
         Fault::Reset => return Err(loopback::reset()),
         Fault::Refuse { status, code, message, retry_after } => {
-            return Ok(Reply { retry_after: *retry_after, ..Reply::error(*status, code, message) });
+            return Ok(Reply { retry_after: *retry_after, ..reply::error(*status, code, message) });
         }
-        Fault::GatewayTimeout => return Ok(Reply::gateway_timeout()),
+        Fault::GatewayTimeout => return Ok(reply::gateway_timeout()),
         _ => {}
     }
     if let Err(wait) = shared.pace.count(Instant::now()) {
-        return Ok(Reply::throttled("Rate limit is exceeded", wait.as_secs() + u64::from(wait.subsec_nanos() > 0)));
+        return Ok(reply::throttled("Rate limit is exceeded", crate::rate::seconds(wait)));
     }
     let (query, range) = match understand(&asked, call, plan) {
         Ok(understood) => understood,
-        Err(error) => return Ok(error.into()),
+        Err(error) => return Ok(reply::refused(&error)),
     };
     let Some(place) = shared.pace.enter(plan).await else {
-        return Ok(Reply::throttled("Too many queries are waiting", 30));
+        return Ok(reply::throttled("Too many queries are waiting", 30));
     };
-    shared.record().update(call.number, |request| {
+    shared.record().update(number, |request| {
         (request.started, request.at_once) = (Some(Instant::now()), place.at_once);
     });
     let answer = match evaluate(shared, query, range, plan, &fault).await? {
         Ok(answer) => answer,
-        Err(error) => return Ok(error.into()),
+        Err(error) => return Ok(reply::refused(&error)),
     };
     let (limit, takes) = (limit(shared, &prefer), shared.options.duration(answer.scanned, answer.bytes));
     // A sleep of no time would still wait for the timer's next turn.
@@ -75,55 +73,55 @@ pub(crate) async fn answer(shared: &Arc<Shared>, call: &Call) -> io::Result<Repl
         sleep(takes.min(limit)).await;
     }
     if takes > limit {
-        return Ok(Reply::gateway_timeout());
+        return Ok(reply::gateway_timeout());
     }
     match &fault {
         Fault::Slow(delay) => sleep(*delay).await,
         Fault::Hold(gate) => gate.pass().await,
         _ => {}
     }
-    shared.record().update(call.number, |request| {
+    shared.record().update(number, |request| {
         (request.rows, request.bytes, request.partial) = (answer.rows, answer.bytes, answer.partial.is_some());
     });
     Ok(Reply { truncated: fault == Fault::Truncate, ..Reply::raw(200, body(&answer, &prefer, takes)) })
 }
 
 /// Who asks, for which workspace, and what; the record keeps what was read.
-fn admit(shared: &Shared, call: &Call) -> Result<(Plan, Asked, Prefer), Reply> {
+fn admit(shared: &Shared, call: &Call, number: u64) -> Result<(Plan, Asked, Prefer), Reply> {
     let segments: Vec<_> = call.path.trim_matches('/').split('/').collect();
     let (workspace, plan) = match (call.method.as_str(), &segments[..]) {
         ("POST", ["v1", "workspaces", workspace, "query"]) => (*workspace, Plan::Analytics),
         ("POST", ["v1", "workspaces", workspace, "search"]) => (*workspace, Plan::Basic),
-        _ => return Err(Reply::error(404, "PathNotFoundError", "The requested path does not exist")),
+        _ => return Err(reply::error(404, "PathNotFoundError", "The requested path does not exist")),
     };
-    if !shared.identity.is_known(&call.headers) {
-        return Err(Reply::error(401, "AuthorizationRequiredError", "Valid authentication was not provided"));
+    if !shared.identity.is_known(&call.headers, &shared.options.audiences) {
+        return Err(reply::error(401, "AuthorizationRequiredError", "Valid authentication was not provided"));
     }
     let is_known = |workspace: &str| workspace.eq_ignore_ascii_case(&shared.workspace);
-    let unknown = || Reply::error(404, "WorkspaceNotFoundError", "The workspace could not be found");
+    let unknown = || reply::error(404, "WorkspaceNotFoundError", "The workspace could not be found");
     if !is_known(workspace) {
         return Err(unknown());
     }
     if !shared.is_permitted() {
         let message = "The provided credentials have insufficient access to perform the requested operation";
-        return Err(Reply::error(403, "InsufficientAccessError", message));
+        return Err(reply::error(403, "InsufficientAccessError", message));
     }
     let content_type = call.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if call.body.is_empty() || !content_type.starts_with("application/json") {
         // As documented: "Missing JSON or Content-Type", 200 response, empty body.
         return Err(Reply::raw(200, ""));
     }
-    let asked: Asked =
-        serde_json::from_slice(&call.body).map_err(|error| bad("InvalidJsonBody", &error.to_string()))?;
+    let asked: Asked = serde_json::from_slice(&call.body)
+        .map_err(|error| reply::refused(&bad("InvalidJsonBody", &error.to_string())))?;
     let prefer = prefer(&call.headers);
-    shared.record().update(call.number, |request| {
+    shared.record().update(number, |request| {
         (request.query, request.timespan) = (asked.query.clone(), asked.timespan.clone());
         request.wait = prefer.wait;
     });
     if asked.workspaces.iter().flatten().any(|workspace| !is_known(workspace)) {
         return Err(unknown());
     }
-    let is_empty = || shared.tables.read().unwrap_or_else(PoisonError::into_inner).values().all(super::Table::is_empty);
+    let is_empty = || shared.tables.read().unwrap_or_else(PoisonError::into_inner).values().all(kql::Table::is_empty);
     if shared.options.empty_is_204 && is_empty() {
         return Err(Reply::raw(204, ""));
     }
@@ -136,17 +134,18 @@ fn bad(code: &'static str, message: &str) -> QueryError {
 
 /// What is asked for, and of which time.
 fn understand(asked: &Asked, call: &Call, plan: Plan) -> Result<(Query, Range), QueryError> {
-    let spans: Vec<_> = [&call.timespan, &asked.timespan].into_iter().flatten().collect();
+    let spans: Vec<_> = [call.parameter("timespan"), asked.timespan.as_deref()].into_iter().flatten().collect();
+    let now = ticks::now();
     if spans.is_empty() && plan == Plan::Basic {
         return Err(bad("MissingTimespan", "A search needs a timespan"));
     }
     let mut range = Range::ALL;
     for span in spans {
-        let span = timespan::parse(span, ticks::now());
+        let span = timespan::parse(span, now);
         range =
             range.and(span.ok_or_else(|| bad("InvalidTimespan", "The timespan is no ISO 8601 interval or duration"))?);
     }
-    Ok((parse::parse(&asked.query)?, range))
+    Ok((kql::parse(&asked.query, now)?, range))
 }
 
 /// Runs the query where it holds up nobody.
@@ -161,7 +160,7 @@ async fn evaluate(
     let evaluated = tokio::task::spawn_blocking(move || {
         let mut limits = Limits { rows: shared.options.rows_max, bytes: shared.options.bytes_max };
         let tables = shared.tables.read().unwrap_or_else(PoisonError::into_inner);
-        let mut relation = run::run(&tables, &query, range, plan)?;
+        let mut relation = kql::run(&tables, &query, range, plan)?;
         match fault {
             Fault::ShortCount if relation.is_plain() => relation.truncate(relation.rows.len().saturating_sub(1)),
             Fault::Partial => limits.rows = limits.rows.min(relation.rows.len() / 2),

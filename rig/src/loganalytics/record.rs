@@ -1,6 +1,4 @@
-//! The record of requests.
-
-use std::collections::VecDeque;
+//! What is remembered of a request.
 
 use tokio::time::Instant;
 
@@ -52,36 +50,5 @@ impl Request {
             ended: None,
             at_once: 0,
         }
-    }
-}
-
-/// The most recent requests, by number.
-#[derive(Debug, Default)]
-pub(crate) struct Record {
-    first: u64,
-    ring: VecDeque<Request>,
-}
-
-impl Record {
-    /// Adds a request, forgets the oldest beyond `most`, and returns its number.
-    pub(crate) fn push(&mut self, request: Request, most: usize) -> u64 {
-        self.ring.push_back(request);
-        while self.ring.len() > most {
-            self.ring.pop_front();
-            self.first += 1;
-        }
-        (self.first + self.ring.len() as u64).saturating_sub(1)
-    }
-
-    /// Changes a request that is still remembered.
-    pub(crate) fn update(&mut self, number: u64, change: impl FnOnce(&mut Request)) {
-        let place = number.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
-        if let Some(request) = place.and_then(|place| self.ring.get_mut(place)) {
-            change(request);
-        }
-    }
-
-    pub(crate) fn all(&self) -> Vec<Request> {
-        self.ring.iter().cloned().collect()
     }
 }

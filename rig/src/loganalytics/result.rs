@@ -4,10 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
 
-use super::bind::Column;
-use super::cell;
-use super::run::Relation;
-use super::table::Row;
+use crate::kql::write::Form;
+use crate::kql::{Relation, cell};
 
 /// How much one answer may hold.
 #[derive(Debug, Clone, Copy)]
@@ -65,37 +63,6 @@ impl Answer {
         }
         tables.push_str("]}]");
         Self { tables, rows, bytes, scanned: relation.scanned, partial }
-    }
-}
-
-/// How rows are written.
-struct Form<'s> {
-    /// Whether the row's own visible cells come first, as they are.
-    whole: bool,
-    rest: &'s [Column],
-}
-
-impl<'s> Form<'s> {
-    fn of(relation: &'s Relation) -> Self {
-        let (whole, rest) = relation.scope.whole();
-        Self { whole: whole.is_some(), rest }
-    }
-
-    fn write(&self, row: &Row, out: &mut String) {
-        out.push('[');
-        if self.whole {
-            out.push_str(row.visible());
-        }
-        if !self.rest.is_empty() {
-            let cells: Vec<_> = row.cells().collect();
-            for (index, column) in self.rest.iter().enumerate() {
-                if index > 0 || self.whole {
-                    out.push(',');
-                }
-                out.push_str(&column.value.pick(row, &cells));
-            }
-        }
-        out.push(']');
     }
 }
 

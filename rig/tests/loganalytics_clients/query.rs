@@ -161,3 +161,19 @@ async fn through_tls() {
     let strangers = super::client().post(service.tls_url()).bearer_auth(token);
     assert!(send(strangers).await.is_err(), "who does not trust the certificate");
 }
+
+#[tokio::test]
+async fn rows_that_are_ingested_late() {
+    let service = start(Options::default()).await;
+    let row = Row::new(17_672_256_000_000_000, "\"2026-01-01T00:00:00Z\",40", "\"id-40\"");
+    // 2026-01-02, in ticks.
+    service.append_at(TABLE, [row], 17_673_120_000_000_000);
+    let late = [json!({"TimeGenerated": "2026-01-01T00:00:00Z", "N": 41})];
+    service.append_values_at(TABLE, &late, "2026-01-03T00:00:00Z").expect("rows of the table");
+    assert!(service.append_values_at(TABLE, &late, "soon").is_err());
+    let query =
+        format!("{TABLE} | where ingestion_time() >= datetime(2026-01-02) | order by ingestion_time() asc | project N");
+    assert_eq!(ask(&service, &query).await.numbers(), [40, 41]);
+    let query = format!("{TABLE} | where ingestion_time() < datetime(2026-01-02) | count");
+    assert_eq!(ask(&service, &query).await.numbers(), [10], "the others were ingested at their TimeGenerated");
+}

@@ -27,6 +27,8 @@ pub(crate) enum Operator {
     Take(usize),
     /// Columns, and whether each goes downwards.
     Sort(Vec<(Expr, bool)>),
+    /// So many rows, first by a column, and whether that goes downwards.
+    Top(usize, (Expr, bool)),
     Count,
     Summarize {
         aggregates: Vec<Column>,
@@ -46,6 +48,7 @@ impl Operator {
             Self::ProjectAway(_) => "project-away",
             Self::Take(_) => "take",
             Self::Sort(_) => "sort",
+            Self::Top(..) => "top",
             Self::Count => "count",
             Self::Summarize { .. } => "summarize",
             Self::Distinct(_) => "distinct",
@@ -79,9 +82,9 @@ pub(crate) enum Expr {
     In(Box<Expr>, Vec<Expr>),
 }
 
-/// Parses a whole query.
-pub(crate) fn parse(text: &str) -> Result<Query, QueryError> {
-    let mut parser = Parser { tokens: lex::words(text), at: 0 };
+/// Parses a whole query. `now` is the time that `now()` and `ago()` go by, in ticks since the Unix epoch.
+pub(crate) fn parse(text: &str, now: i64) -> Result<Query, QueryError> {
+    let mut parser = Parser { tokens: lex::words(text), at: 0, now };
     let query = parser.query()?;
     match parser.peek() {
         Word::End => Ok(query),
@@ -92,6 +95,7 @@ pub(crate) fn parse(text: &str) -> Result<Query, QueryError> {
 struct Parser {
     tokens: Vec<Token>,
     at: usize,
+    now: i64,
 }
 
 impl Parser {
@@ -173,15 +177,13 @@ impl Parser {
                 Operator::ProjectAway(names)
             }
             "project" => Operator::Project(self.columns()?),
-            "take" | "limit" => match self.peek() {
-                Word::Long(rows) => {
-                    let rows = usize::try_from(*rows).expect("a number without a sign");
-                    self.next();
-                    Operator::Take(rows)
-                }
-                _ => return self.fail(),
-            },
+            "take" | "limit" => Operator::Take(self.number()?),
             "sort" | "order" => Operator::Sort(self.order()?),
+            "top" => {
+                let rows = self.number()?;
+                self.by()?;
+                Operator::Top(rows, self.key()?)
+            }
             "count" => Operator::Count,
             "summarize" => self.summarize()?,
             "distinct" => Operator::Distinct(self.columns()?),
@@ -193,23 +195,42 @@ impl Parser {
         })
     }
 
-    fn order(&mut self) -> Result<Vec<(Expr, bool)>, QueryError> {
-        if !self.takes_name("by") {
-            return self.fail();
+    /// A number of rows.
+    fn number(&mut self) -> Result<usize, QueryError> {
+        match self.peek() {
+            Word::Long(rows) => {
+                let rows = usize::try_from(*rows).expect("a number without a sign");
+                self.next();
+                Ok(rows)
+            }
+            _ => self.fail(),
         }
+    }
+
+    fn by(&mut self) -> Result<(), QueryError> {
+        if self.takes_name("by") { Ok(()) } else { self.fail() }
+    }
+
+    fn order(&mut self) -> Result<Vec<(Expr, bool)>, QueryError> {
+        self.by()?;
         let mut columns = Vec::new();
         loop {
-            let column = self.operand()?;
-            // Downwards is the language's own default.
-            let down = !self.takes_name("asc");
-            if down {
-                self.takes_name("desc");
-            }
-            columns.push((column, down));
+            columns.push(self.key()?);
             if !self.takes_sign(",") {
                 return Ok(columns);
             }
         }
+    }
+
+    /// What to sort by, and whether it goes downwards.
+    fn key(&mut self) -> Result<(Expr, bool), QueryError> {
+        let column = self.operand()?;
+        // Downwards is the language's own default.
+        let down = !self.takes_name("asc");
+        if down {
+            self.takes_name("desc");
+        }
+        Ok((column, down))
     }
 
     fn summarize(&mut self) -> Result<Operator, QueryError> {
@@ -306,13 +327,24 @@ impl Parser {
             (Word::Name(name), false) if name == "true" || name == "false" => Expr::Bool(name == "true"),
             (Word::Name(name), false) if self.is_call() => {
                 self.next();
-                return Ok(Expr::Call(name, self.arguments()?));
+                let arguments = self.arguments()?;
+                return Ok(self.call(name, arguments));
             }
             (Word::Name(name) | Word::Quoted(name), false) => Expr::Name(name),
             _ => return self.fail(),
         };
         self.next();
         Ok(operand)
+    }
+
+    /// A call; times that go by the clock are known already.
+    fn call(&self, name: String, arguments: Vec<Expr>) -> Expr {
+        match (name.as_str(), &arguments[..]) {
+            ("now", []) => Expr::Time(self.now),
+            ("now", [Expr::Span(offset)]) => Expr::Time(self.now.saturating_add(*offset)),
+            ("ago", [Expr::Span(span)]) => Expr::Time(self.now.saturating_sub(*span)),
+            _ => Expr::Call(name, arguments),
+        }
     }
 
     fn is_call(&self) -> bool {

@@ -61,7 +61,7 @@ pub(crate) fn run<'a>(rows: &Relation, aggregates: &[Parsed], by: &[Parsed]) -> 
     let made = groups.into_iter().map(|(key, states)| {
         let key = (!key.is_empty()).then_some(key);
         let cells = key.into_iter().chain(states.into_iter().map(finish)).collect::<Vec<_>>();
-        Row::new(0, &cells.join(","), "")
+        Row::made(&cells.join(","))
     });
     Ok(Relation::made(columns, made.collect(), rows.scanned))
 }

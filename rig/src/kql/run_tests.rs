@@ -2,12 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use super::super::parse;
-use super::super::result::{Answer, Limits};
-use super::super::ticks;
+use super::super::{parse, ticks, write};
 use super::*;
-
-const NO_LIMITS: Limits = Limits { rows: usize::MAX, bytes: usize::MAX };
 
 fn tables() -> Tables {
     let rows: Vec<_> = (0..10)
@@ -15,7 +11,7 @@ fn tables() -> Tables {
             json!({
                 "TimeGenerated": format!("2026-01-0{}T00:00:00.000000{}Z", 1 + n / 5, n), "Type": "T", "N": n, "Even": n % 2 == 0,
                 "Name": if n == 3 { json!(null) } else { json!(format!("name \"{n}\"")) }, "Props": {"n": n},
-                "_ItemId": format!("id-{n}"),
+                "_ItemId": format!("id-{n}"), "Maybe": (n % 2 == 1).then_some(n),
             })
         })
         .collect();
@@ -27,15 +23,31 @@ fn tables() -> Tables {
         ("Name", Kind::String),
         ("Props", Kind::Dynamic),
     ];
-    let table = Table::new("T", &columns).hidden(&[("_ItemId", Kind::String)]).rows(&rows).unwrap();
+    let table =
+        Table::new("T", &columns).hidden(&[("_ItemId", Kind::String), ("Maybe", Kind::Long)]).rows(&rows).unwrap();
     let basic = table.clone().plan(Plan::Basic);
     Tables::from([("T".to_owned(), table), ("B".to_owned(), basic)])
 }
 
+/// The text of each row.
+fn texts(relation: &Relation) -> Vec<String> {
+    let form = write::Form::of(relation);
+    let text = |row: &Row| {
+        let mut text = String::new();
+        form.write(row, &mut text);
+        text
+    };
+    relation.rows.iter().map(text).collect()
+}
+
 fn answer(query: &str, range: Range) -> Result<Json, QueryError> {
     let tables = tables();
-    let relation = run(&tables, &parse::parse(query)?, range, Plan::Analytics)?;
-    Ok(serde_json::from_str::<Json>(&Answer::new(&relation, NO_LIMITS).tables).unwrap()[0].clone())
+    let now = ticks::parse("2026-01-02T00:00:00.0000008Z").unwrap();
+    let relation = run(&tables, &parse(query, now)?, range, Plan::Analytics)?;
+    let rows: Vec<Json> = texts(&relation).iter().map(|row| serde_json::from_str(row).unwrap()).collect();
+    let column = |column: &Column| json!({"name": column.name, "type": column.kind.names().0});
+    let columns: Vec<_> = relation.scope.visible.iter().map(column).collect();
+    Ok(json!({"name": relation.name, "columns": columns, "rows": rows}))
 }
 
 fn rows(query: &str) -> Json {
@@ -133,7 +145,61 @@ fn a_hash_covers_each_row_once() {
 }
 
 #[test]
+fn times_by_the_clock() {
+    assert_eq!(numbers("T | where TimeGenerated > now()"), [9]);
+    assert_eq!(numbers("T | where TimeGenerated >= now(-1tick)"), [7, 8, 9]);
+    assert_eq!(numbers("T | where TimeGenerated < ago(1d)"), [0, 1, 2, 3, 4]);
+    assert_eq!(rows("T | where N == 0 | extend Now = now() | project Now"), json!([["2026-01-02T00:00:00.0000008Z"]]));
+}
+
+#[test]
+fn the_time_of_ingestion() {
+    let mut tables = tables();
+    let table = tables.get_mut("T").unwrap();
+    let late = table.rows.remove(2).ingested_at(ticks::parse("2026-01-05").unwrap());
+    table.append([late]);
+    let ask = |query: &str| {
+        let relation = run(&tables, &parse(query, 0).unwrap(), Range::ALL, Plan::Analytics).unwrap();
+        Json::from_iter(texts(&relation).iter().map(|row| serde_json::from_str::<Json>(row).unwrap()))
+    };
+    assert_eq!(ask("T | where ingestion_time() > datetime(2026-01-03) | project N"), json!([[2]]));
+    let whole = json!([["2026-01-01T00:00:00.0000002Z", "2026-01-05T00:00:00Z"]]);
+    assert_eq!(ask("T | where N == 2 | extend At = ingestion_time() | project TimeGenerated, At"), whole);
+    assert_eq!(ask("T | summarize max(ingestion_time())"), json!([["2026-01-05T00:00:00Z"]]));
+    assert_eq!(ask("T | top 1 by ingestion_time() | project N"), json!([[2]]));
+    assert_eq!(ask("T | where N < 2 | project N, At = ingestion_time()").as_array().unwrap().len(), 2);
+    assert_eq!(ask("T | count | extend At = ingestion_time()"), json!([[10, null]]), "sums were never ingested");
+}
+
+#[test]
+fn nulls() {
+    assert_eq!(numbers("T | where isnull(Maybe)"), [0, 2, 4, 6, 8]);
+    assert_eq!(numbers("T | where isnotnull(Maybe) and N < 5"), [1, 3]);
+    assert_eq!(numbers("T | where isnull(Name)"), [0_i64; 0], "text is never null");
+    assert_eq!(numbers("T | where N < 4 | sort by Maybe asc"), [0, 2, 1, 3]);
+    assert_eq!(numbers("T | where N < 4 | sort by Maybe"), [3, 1, 0, 2]);
+}
+
+#[test]
+fn tables_without_a_time() {
+    let rows = [json!({"N": 2}), json!({"N": 1}), json!({"N": 3})];
+    let tables = Tables::from([("K".to_owned(), Table::timeless_of("K", &rows).unwrap())]);
+    let ask = |query: &str| {
+        let range = Range { from: 5, to: 6 };
+        let relation = run(&tables, &parse(query, 0).unwrap(), range, Plan::Analytics).unwrap();
+        texts(&relation).concat()
+    };
+    assert_eq!(ask("K"), "[2][1][3]", "no range of time is about them");
+    assert_eq!(ask("K | order by N asc"), "[1][2][3]");
+    assert_eq!(ask("K | summarize min(N), max(N), count(), dcount(N)"), "[1,3,3,3]");
+    assert_eq!(ask("K | where hash(tostring(pack_all()), 1) == 0 | count"), "[3]");
+}
+
+#[test]
 fn order_and_length() {
+    assert_eq!(numbers("T | top 3 by N"), [9, 8, 7]);
+    assert_eq!(numbers("T | top 2 by N asc"), [0, 1]);
+    assert_eq!(numbers("T | top 99 by TimeGenerated desc | take 1"), [9]);
     assert_eq!(numbers("T | sort by N | take 3"), [9, 8, 7]);
     assert_eq!(numbers("T | sort by Even asc, TimeGenerated desc | limit 6"), [9, 7, 5, 3, 1, 8]);
     assert_eq!(numbers("T | take 3 | sort by N desc"), [2, 1, 0]);

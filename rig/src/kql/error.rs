@@ -35,15 +35,31 @@ impl QueryError {
         Self::Request { code: "UnsupportedApiQueryValidationError", message: message.to_owned() }
     }
 
-    /// The `innererror` of the answer.
+    /// The innermost code.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Syntax { .. } => "SYN0002",
+            Self::Semantic { code, .. } | Self::Request { code, .. } => code,
+        }
+    }
+
+    /// The innermost message.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Syntax { line, position, token } => {
+                format!("Query could not be parsed at '{token}' on line [{line},{position}]")
+            }
+            Self::Semantic { message, .. } | Self::Request { message, .. } => message.clone(),
+        }
+    }
+
+    /// The `innererror` of Log Analytics' answer.
     pub(crate) fn inner(&self) -> Json {
         match self {
             Self::Syntax { line, position, token } => json!({
                 "code": "SyntaxError", "message": "A recognition error occurred in the query.",
                 "innererror": {
-                    "code": "SYN0002",
-                    "message": format!("Query could not be parsed at '{token}' on line [{line},{position}]"),
-                    "line": line, "pos": position, "token": token,
+                    "code": self.code(), "message": self.message(), "line": line, "pos": position, "token": token,
                 },
             }),
             Self::Semantic { code, message } => json!({

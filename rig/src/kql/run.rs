@@ -7,16 +7,16 @@ use super::bind::{Bound, Column, Scope};
 use super::error::QueryError;
 use super::parse::{Column as Parsed, Expr, Operator, Query, Source};
 use super::summarize;
-use super::table::{Kind, Plan, Row, TIME, Table};
+use super::table::{Kind, Plan, Row, Table};
 use super::timespan::Range;
 use super::value::Value;
 
-/// The workspace's tables by name.
+/// Tables by name.
 pub(crate) type Tables = BTreeMap<String, Table>;
 
 /// Rows on their way through the operators.
 pub(crate) enum Rows<'a> {
-    /// A stretch of a table, in the order of TimeGenerated.
+    /// A stretch of a table, in the order of its time.
     Stretch(&'a [Row]),
     /// Some rows of a table.
     Picked(Vec<&'a Row>),
@@ -84,14 +84,13 @@ impl<'a> Relation<'a> {
     fn of(table: &'a Table, range: Range) -> Self {
         let (visible, hidden) = (&table.columns, &table.hidden);
         let column = |(index, column): (usize, &super::table::Column)| {
-            let is_time = column.name == TIME && column.kind == Kind::DateTime;
+            let is_time = table.time.as_ref() == Some(&column.name) && column.kind == Kind::DateTime;
             let value = if is_time { Bound::Time(index) } else { Bound::Cell(index, column.kind) };
             Column { name: column.name.clone(), kind: column.kind, value }
         };
         let mut columns: Vec<_> = visible.iter().chain(hidden).enumerate().map(column).collect();
         let hidden = columns.split_off(visible.len());
-        let mut rows = &table.rows[..];
-        rows = between(rows, range);
+        let rows = if table.time.is_some() { between(&table.rows, range) } else { &table.rows };
         let scope = Scope { visible: columns, hidden, base: visible.len() };
         Self { name: "PrimaryResult", scope, scanned: rows.len(), rows: Rows::Stretch(rows) }
     }
@@ -136,8 +135,12 @@ impl<'a> Relation<'a> {
             }
             Operator::Take(rows) => self.truncate(*rows),
             Operator::Sort(columns) => self.sort(name, columns)?,
+            Operator::Top(rows, column) => {
+                self.sort(name, std::slice::from_ref(column))?;
+                self.truncate(*rows);
+            }
             Operator::Count => {
-                let row = Row::new(0, &self.rows.len().to_string(), "");
+                let row = Row::made(&self.rows.len().to_string());
                 return Ok(Self::made(vec![("Count".to_owned(), Kind::Long)], vec![row], self.scanned));
             }
             Operator::Summarize { aggregates, by } => return summarize::run(&self, aggregates, by),
@@ -205,7 +208,7 @@ impl<'a> Relation<'a> {
         let rows = self.scope.visible.iter().enumerate().map(|(ordinal, column)| {
             let (kind, dotnet) = column.kind.names();
             let cells = [Value::Text(dotnet.into()), Value::Text(kind.into())].map(|value| value.to_cell()).join(",");
-            Row::new(0, &format!("{},{ordinal},{cells}", super::cell::quote(&column.name)), "")
+            Row::made(&format!("{},{ordinal},{cells}", super::cell::quote(&column.name)))
         });
         let columns = [
             ("ColumnName", Kind::String),
@@ -225,7 +228,7 @@ fn between(rows: &[Row], range: Range) -> &[Row] {
     &rows[from..to.max(from)]
 }
 
-/// Uses the order of TimeGenerated for the parts of a condition that can; gives what is left of it.
+/// Uses the order of the rows for the parts of a condition that can; gives what is left of it.
 fn narrow(rows: &[Row], condition: Bound) -> (&[Row], Option<Bound>) {
     match condition {
         Bound::And(one, other) => {

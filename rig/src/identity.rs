@@ -1,4 +1,6 @@
 //! A stand-in for the managed identity's token endpoint of App Service: `IDENTITY_ENDPOINT` and `IDENTITY_HEADER`.
+//!
+//! It gives tokens for any audience. Several stand-ins can share one, so that one program can talk to them all.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,17 +11,20 @@ use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, Method};
 use serde_json::json;
 
-use super::options::Options;
-use super::reply::Reply;
-use super::server::Door;
+use crate::door::Door;
+use crate::reply::Reply;
+
+/// How long tokens are good where nothing else is said.
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// The path of the endpoint.
 const PATH: &str = "/msi/token";
 
-/// The running endpoint; it ends with the stand-in that it belongs to.
+/// The running endpoint. Clones are the same one; it ends with the last of them and of the stand-ins that it belongs to.
+#[derive(Clone)]
 pub struct Identity {
     state: Arc<State>,
-    door: Door,
+    door: Arc<Door>,
 }
 
 /// One token that was given.
@@ -32,11 +37,10 @@ pub struct Given {
 }
 
 /// Everything about tokens.
-pub(crate) struct State {
+struct State {
     /// What requests must have in `X-IDENTITY-HEADER`.
     secret: String,
     client_id: Option<String>,
-    audiences: Vec<String>,
     inner: Mutex<Inner>,
 }
 
@@ -57,23 +61,17 @@ struct Token {
 }
 
 impl State {
-    pub(crate) fn new(options: &Options) -> Self {
-        let inner = Inner { lifetime: options.token_lifetime, ..Inner::default() };
-        Self {
-            secret: format!("{:032X}", fastrand::u128(..)),
-            client_id: options.client_id.clone(),
-            audiences: options.audiences.clone(),
-            inner: Mutex::new(inner),
-        }
+    fn new(lifetime: Duration, client_id: Option<String>) -> Self {
+        let inner = Inner { lifetime, ..Inner::default() };
+        Self { secret: format!("{:032X}", fastrand::u128(..)), client_id, inner: Mutex::new(inner) }
     }
 
-    /// Whether a request to the query API carries a token of this identity for it that is still good.
-    pub(crate) fn is_known(&self, headers: &HeaderMap) -> bool {
+    fn is_known(&self, headers: &HeaderMap, audiences: &[String]) -> bool {
         let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let Some(("Bearer", token)) = value.split_once(' ') else { return false };
         let inner = self.inner();
         inner.tokens.get(token.trim()).is_some_and(|token| {
-            self.audiences.iter().any(|audience| audience == bare(&token.resource)) && SystemTime::now() < token.expires
+            audiences.iter().any(|audience| audience == bare(&token.resource)) && SystemTime::now() < token.expires
         })
     }
 
@@ -141,17 +139,38 @@ fn bare(audience: &str) -> &str {
 }
 
 fn refuse(status: u16, message: &str) -> Reply {
-    Reply::json(status, &json!({"statusCode": status, "message": message, "correlationId": super::reply::guid()}))
+    Reply::json(status, &json!({"statusCode": status, "message": message, "correlationId": crate::reply::guid()}))
 }
 
 impl Identity {
-    pub(crate) async fn start(state: Arc<State>) -> anyhow::Result<Self> {
+    /// Starts one that belongs to no stand-in, with tokens that are good for a day.
+    ///
+    /// # Errors
+    /// No port can be had.
+    pub async fn standalone() -> anyhow::Result<Self> {
+        Self::start(DAY, None).await
+    }
+
+    /// Starts one. `client_id` is the one user-assigned identity that exists.
+    pub(crate) async fn start(lifetime: Duration, client_id: Option<String>) -> anyhow::Result<Self> {
+        let state = Arc::new(State::new(lifetime, client_id));
         let shared = Arc::clone(&state);
         let serve = move |request: hyper::Request<Incoming>| {
             let shared = Arc::clone(&shared);
             async move { Ok(shared.answer(&request).finish()) }
         };
-        Ok(Self { state, door: Door::open(None, serve).await? })
+        Ok(Self { state, door: Arc::new(Door::open(None, serve).await?) })
+    }
+
+    /// Whether a request carries a token of this identity for one of these audiences that is still good. Audiences are written without `/`
+    /// and `/.default` at the end.
+    pub(crate) fn is_known(&self, headers: &HeaderMap, audiences: &[String]) -> bool {
+        self.state.is_known(headers, audiences)
+    }
+
+    /// The two settings of App Service.
+    pub(crate) fn settings(&self) -> [(String, String); 2] {
+        [("IDENTITY_ENDPOINT".to_owned(), self.url()), ("IDENTITY_HEADER".to_owned(), self.header().to_owned())]
     }
 
     /// The value of `IDENTITY_ENDPOINT`.
@@ -194,8 +213,8 @@ impl Identity {
 mod tests {
     use super::*;
 
-    fn state(options: &Options) -> State {
-        State::new(options)
+    fn state() -> State {
+        State::new(DAY, None)
     }
 
     fn ask(state: &State, parameters: &[(&str, &str)]) -> (u16, serde_json::Value) {
@@ -204,15 +223,20 @@ mod tests {
         (reply.status, serde_json::from_slice(&reply.body).unwrap())
     }
 
+    fn audiences() -> Vec<String> {
+        vec!["https://api.loganalytics.io".to_owned()]
+    }
+
     fn is_known(state: &State, resource: &str) -> bool {
         let (_, body) = ask(state, &[("api-version", "2019-08-01"), ("resource", resource)]);
         let value = format!("Bearer {}", body["access_token"].as_str().unwrap());
-        state.is_known(&HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())]))
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())]);
+        state.is_known(&headers, &audiences())
     }
 
     #[test]
     fn tokens_are_for_one_audience() {
-        let state = state(&Options::default());
+        let state = state();
         for (resource, known) in [
             ("https://api.loganalytics.io", true),
             ("https://api.loganalytics.io/", true),
@@ -224,13 +248,14 @@ mod tests {
             assert_eq!(is_known(&state, resource), known, "{resource}");
         }
         assert_eq!(state.inner().given.len(), 6);
-        assert!(!state.is_known(&HeaderMap::new()));
-        assert!(!state.is_known(&HeaderMap::from_iter([(AUTHORIZATION, "Bearer guessed".parse().unwrap())])));
+        let guessed = HeaderMap::from_iter([(AUTHORIZATION, "Bearer guessed".parse().unwrap())]);
+        assert!(!state.is_known(&HeaderMap::new(), &audiences()));
+        assert!(!state.is_known(&guessed, &audiences()));
     }
 
     #[test]
     fn tokens_end() {
-        let state = state(&Options { token_lifetime: Duration::ZERO, ..Options::default() });
+        let state = State::new(Duration::ZERO, None);
         assert!(!is_known(&state, "https://api.loganalytics.io"));
         state.inner().lifetime = Duration::from_secs(60);
         assert!(is_known(&state, "https://api.loganalytics.io"));
@@ -238,7 +263,7 @@ mod tests {
 
     #[test]
     fn requests_are_held_to_the_form() {
-        let state = state(&Options { client_id: Some("mine".to_owned()), ..Options::default() });
+        let state = State::new(DAY, Some("mine".to_owned()));
         let (version, resource) = (("api-version", "2019-08-01"), ("resource", "r"));
         let (status, body) = ask(&state, &[version, resource, ("client_id", "mine")]);
         assert_eq!((status, &body["client_id"], &body["token_type"]), (200, &json!("mine"), &json!("Bearer")));

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const NOW: i64 = 1_000_000_000_000_000;
+
 fn name(name: &str) -> Expr {
     Expr::Name(name.to_owned())
 }
@@ -24,7 +26,7 @@ fn call(name: &str, arguments: Vec<Expr>) -> Expr {
 
 fn check(text: &str, operators: Vec<Operator>) {
     let expected = Query { source: Source::Table("T".to_owned()), operators };
-    assert_eq!(parse(text), Ok(expected), "{text}");
+    assert_eq!(parse(text, NOW), Ok(expected), "{text}");
 }
 
 #[test]
@@ -51,6 +53,8 @@ fn operators() {
     let order = vec![(name("a"), false), (name("b"), true), (name("c"), true)];
     check("T | sort by a asc, b desc, c", vec![Operator::Sort(order.clone())]);
     check("T | order by a asc, b desc, c", vec![Operator::Sort(order)]);
+    check("T | top 3 by a", vec![Operator::Top(3, (name("a"), true))]);
+    check("T | top 1 by a asc | count", vec![Operator::Top(1, (name("a"), false)), Operator::Count]);
     check("T | distinct Type", vec![Operator::Distinct(vec![bare(name("Type"))])]);
 }
 
@@ -91,21 +95,25 @@ fn conditions() {
     condition("a or b == true and c contains \"x\"", binary("or", a.clone(), binary("and", b.clone(), c.clone())));
     condition("(a or b == true) and c contains \"x\"", binary("and", binary("or", a.clone(), b), c));
     condition("a in (1, 2.5)", Expr::In(Box::new(a.clone()), vec![Expr::Long(1), Expr::Real(2.5)]));
-    condition("isnotempty(a)", call("isnotempty", vec![a]));
+    condition("isnotempty(a)", call("isnotempty", vec![a.clone()]));
+    condition("a < now()", binary("<", a.clone(), Expr::Time(NOW)));
+    condition("a < now(-1d)", binary("<", a.clone(), Expr::Time(NOW - 864_000_000_000)));
+    condition("a > ago(1d)", binary(">", a.clone(), Expr::Time(NOW - 864_000_000_000)));
+    condition("a > ago(1)", binary(">", a, call("ago", vec![Expr::Long(1)])));
 }
 
 #[test]
 fn a_query_in_parentheses() {
     let inner = Query { source: Source::Table("T".to_owned()), operators: vec![Operator::Take(1)] };
     let query = Query { source: Source::Nested(Box::new(inner)), operators: vec![Operator::Count] };
-    assert_eq!(parse("(T | take 1)\n| count"), Ok(query));
+    assert_eq!(parse("(T | take 1)\n| count", NOW), Ok(query));
 }
 
 #[test]
 fn refused_where_it_stands() {
     let check = |text: &str, line: usize, position: usize, token: &str| {
         let expected = QueryError::Syntax { line, position, token: token.to_owned() };
-        assert_eq!(parse(text), Err(expected), "{text}");
+        assert_eq!(parse(text, NOW), Err(expected), "{text}");
     };
     // As recorded: the line counts from 1, the position from 0.
     check("completely invalid syntax", 1, 11, "invalid");
@@ -121,6 +129,9 @@ fn refused_where_it_stands() {
     check("T | where a between (1 2)", 1, 23, "2");
     check("T | where TimeGenerated >= datetime(soon)", 1, 27, "datetime");
     check("let x = 1; T", 1, 4, "x");
+    check("T | top by a", 1, 8, "by");
+    check("T | top 3 a", 1, 10, "a");
+    check("T | top 3 by a, b", 1, 14, ",");
     check("T | where a !in (1)", 1, 12, "!");
     check("\"T\"", 1, 0, "\"T\"");
 }

@@ -1,4 +1,5 @@
-//! What can go wrong with a query, one value for each; set while the stand-in runs, used by queries in order of arrival.
+//! What can go wrong with a query, one value for each; set while the stand-in runs, used by queries in order of arrival. Not every stand-in
+//! knows every fault; one that it does not know is none.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -11,6 +11,23 @@ use super::value::Value;
 /// What a row costs beside the text of its cells, as `estimate_data_size` has it.
 const ROW_OVERHEAD: i64 = 16;
 
+/// Functions that are known, and refused with other arguments.
+const FUNCTIONS: [&str; 13] = [
+    "hash",
+    "tostring",
+    "pack_all",
+    "estimate_data_size",
+    "isnotempty",
+    "isempty",
+    "isnotnull",
+    "isnull",
+    "ingestion_time",
+    "now",
+    "ago",
+    "not",
+    "bin",
+];
+
 /// A column of a result.
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
@@ -23,8 +40,10 @@ pub(crate) struct Column {
 #[derive(Debug, Clone)]
 pub(crate) enum Bound {
     Cell(usize, Kind),
-    /// TimeGenerated of a table, by the number of its cell.
+    /// The time that a table is kept in order of, by the number of its cell.
     Time(usize),
+    /// When the row was ingested.
+    Ingested,
     Literal(Value<'static>),
     Hash(Box<Bound>, Option<i64>),
     PackAll(Vec<Column>),
@@ -32,6 +51,7 @@ pub(crate) enum Bound {
     DataSize(Option<usize>, Vec<Column>),
     ToText(Box<Bound>),
     IsEmpty(Box<Bound>, bool),
+    IsNull(Box<Bound>, bool),
     Not(Box<Bound>),
     Bin(Box<Bound>, i64),
     And(Box<Bound>, Box<Bound>),
@@ -46,6 +66,7 @@ impl Bound {
         match self {
             Self::Cell(index, kind) => Value::of(*kind, row.cell(*index)),
             Self::Time(_) => Value::Time(row.time),
+            Self::Ingested => row.ingested().map_or(Value::Null, Value::Time),
             Self::Literal(value) => value.clone(),
             Self::Hash(inner, parts) => {
                 let hash = inner.value(row).hash();
@@ -59,6 +80,7 @@ impl Bound {
             }
             Self::ToText(inner) => Value::Text(inner.value(row).to_text().into()),
             Self::IsEmpty(inner, empty) => Value::Bool(inner.value(row).is_empty() == *empty),
+            Self::IsNull(inner, null) => Value::Bool((inner.value(row) == Value::Null) == *null),
             Self::Not(inner) => Value::Bool(!inner.holds(row)),
             Self::Bin(inner, width) => match inner.value(row) {
                 Value::Time(ticks) => Value::Time(ticks - ticks.rem_euclid(*width)),
@@ -99,7 +121,7 @@ impl Bound {
     fn kind(&self) -> Kind {
         match self {
             Self::Cell(_, kind) => *kind,
-            Self::Time(_) => Kind::DateTime,
+            Self::Time(_) | Self::Ingested => Kind::DateTime,
             Self::Hash(..) | Self::DataSize(..) => Kind::Long,
             Self::PackAll(_) => Kind::Dynamic,
             Self::ToText(_) => Kind::String,
@@ -112,9 +134,13 @@ impl Bound {
                 Value::Span(_) => Kind::Timespan,
                 Value::Text(_) | Value::Null => Kind::String,
             },
-            Self::IsEmpty(..) | Self::Not(_) | Self::And(..) | Self::Or(..) | Self::Compare(..) | Self::In(..) => {
-                Kind::Bool
-            }
+            Self::IsEmpty(..)
+            | Self::IsNull(..)
+            | Self::Not(_)
+            | Self::And(..)
+            | Self::Or(..)
+            | Self::Compare(..)
+            | Self::In(..) => Kind::Bool,
         }
     }
 }
@@ -199,9 +225,12 @@ impl Scope {
             }
             ("isnotempty", [value]) => Bound::IsEmpty(bind(value)?, false),
             ("isempty", [value]) => Bound::IsEmpty(bind(value)?, true),
+            ("isnotnull", [value]) => Bound::IsNull(bind(value)?, false),
+            ("isnull", [value]) => Bound::IsNull(bind(value)?, true),
+            ("ingestion_time", []) => Bound::Ingested,
             ("not", [value]) => Bound::Not(bind(value)?),
             ("bin", [value, Expr::Span(width) | Expr::Long(width)]) if *width > 0 => Bound::Bin(bind(value)?, *width),
-            ("hash" | "tostring" | "pack_all" | "estimate_data_size" | "isnotempty" | "isempty" | "not" | "bin", _) => {
+            (known, _) if FUNCTIONS.contains(&known) => {
                 let message = format!("'{operator}' operator: {name}(): arguments are not supported");
                 return Err(semantic("SEM0219", message));
             }
