@@ -108,6 +108,9 @@ pub enum PullCommand {
         /// Run now, due or not, and end; exit code 1 when one failed.
         #[arg(long)]
         once: bool,
+        /// Take this time for now: rows after it wait for a later run.
+        #[arg(long, requires = "once", value_name = "TIME")]
+        as_of: Option<Time>,
     },
     /// Show how far each pull has come, and its last runs.
     Status {
@@ -195,6 +198,14 @@ pub enum Destination {
 /// A moment on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Time(Ticks);
+
+impl Time {
+    /// The moment.
+    #[must_use]
+    pub fn ticks(self) -> Ticks {
+        self.0
+    }
+}
 
 impl FromStr for Time {
     type Err = String;

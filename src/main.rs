@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use sentinel_axiom::app::App;
-use sentinel_axiom::cli::{Cli, Command, HistoryCommand, PullCommand, RefusedCommand, What};
+use sentinel_axiom::cli::{Cli, Command, HistoryCommand, PullCommand, RefusedCommand, Time, What};
 use sentinel_axiom::commands::history::How;
+use sentinel_axiom::commands::pull::Which;
 use sentinel_axiom::commands::reconcile::Report;
 use sentinel_axiom::commands::{self, refused, run, serve};
 use sentinel_axiom::history::History;
@@ -135,8 +136,9 @@ async fn history(app: &App, platform: &Platform, command: HistoryCommand) -> any
 async fn pull(app: &App, platform: &Platform, command: PullCommand) -> anyhow::Result<bool> {
     let (pulls, out) = (Pulls::connect(app, platform)?, &mut std::io::stdout());
     match command {
-        PullCommand::Run { name, once } => {
-            commands::pull::run(&pulls, app, name.as_deref(), once, &stop::when_asked()).await
+        PullCommand::Run { name, once, as_of } => {
+            let which = Which { name: name.as_deref(), anyway: once, as_of: as_of.map(Time::ticks) };
+            commands::pull::run(&pulls, app, which, once, &stop::when_asked()).await
         }
         PullCommand::Status { json } => commands::pull::status(&pulls, json, out).await.map(|()| true),
     }

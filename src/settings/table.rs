@@ -102,7 +102,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     optional("PULLS", "TOML", "the same as a text, instead of a file"),
     default("PULLS_CONTAINER", "pulls", "container", "what pulls have reached, in `AzureWebJobsStorage`"),
-    default("PULLS_SCHEDULE", "0 */5 * * * *", "NCRONTAB", "when the Functions host looks for pulls that are due; read by the host"),
+    default(
+        "PULLS_SCHEDULE",
+        "0 */5 * * * *",
+        "NCRONTAB",
+        "when the Functions host looks for pulls that are due; read by the host",
+    ),
     default("PULLS_AUDIT_DATASET", "sentinel-axiom-pulls", "dataset", "a record of each run of each pull"),
     optional(
         "PULLS_CLIENT_ID",

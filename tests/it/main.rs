@@ -21,6 +21,7 @@ mod lost;
 mod order;
 mod outage;
 mod poison;
+mod pulls;
 mod reconcile;
 mod refused;
 mod rows;

@@ -225,15 +225,17 @@ mod tests {
         assert_eq!(app.function_timeout, Some(Duration::from_secs(1800)));
         assert_eq!((app.queues.batch_size, app.queues.new_batch_threshold, app.queues.max_dequeue_count), (8, 4, 5));
         assert_eq!(app.queues.visibility_timeout, Duration::from_secs(60));
-        let [blob, history, sweep] = &app.functions[..] else { panic!("three functions: {:?}", app.functions) };
+        let [blob, history, pull, sweep] = &app.functions[..] else { panic!("four functions: {:?}", app.functions) };
         assert_eq!((blob.name.as_str(), blob.binding.as_str()), ("function-blob-trigger", "event"));
         assert!(
             matches!(&blob.trigger, Trigger::Queue { queue, connection } if queue == "q1" && connection == "storage")
         );
         assert_eq!((history.name.as_str(), history.binding.as_str()), ("function-history", "slice"));
         assert!(matches!(&history.trigger, Trigger::Queue { queue, .. } if queue == "q2"));
-        assert_eq!((sweep.name.as_str(), sweep.binding.as_str()), ("function-sweep", "timer"));
-        assert!(matches!(&sweep.trigger, Trigger::Timer { monitored: true, run_on_startup: false, .. }));
+        for (timer, name) in [(pull, "function-pull"), (sweep, "function-sweep")] {
+            assert_eq!((timer.name.as_str(), timer.binding.as_str()), (name, "timer"));
+            assert!(matches!(&timer.trigger, Trigger::Timer { monitored: true, run_on_startup: false, .. }));
+        }
     }
 
     #[test]

@@ -35,17 +35,17 @@ const LONG: Duration = Duration::from_secs(30 * 86_400);
 pub async fn run(
     pulls: &Pulls,
     app: &App,
-    name: Option<&str>,
+    which: Which<'_>,
     once: bool,
     stop: &CancellationToken,
 ) -> anyhow::Result<bool> {
-    if let Some(name) = name.filter(|name| !pulls.pulls.iter().any(|pull| pull.name == *name)) {
+    if let Some(name) = which.name.filter(|name| !pulls.pulls.iter().any(|pull| pull.name == *name)) {
         let names: Vec<_> = pulls.pulls.iter().map(|pull| pull.name.as_str()).collect();
         bail!("there is no pull {name:?}: there are {}", names.join(", "));
     }
     loop {
         let until = Until { deadline: Instant::now() + LONG, stop: stop.clone() };
-        let ended = run_all(pulls, name, &until, once).await;
+        let ended = run_all(pulls, which, &until).await;
         if once || stop.is_cancelled() {
             return Ok(ended.failed == 0);
         }
@@ -64,13 +64,21 @@ pub struct Ended {
     pub failed: usize,
 }
 
-/// Runs the active pulls that are due, or with `anyway` all of them, several at a time. One that fails keeps none from running.
-pub async fn run_all(pulls: &Pulls, name: Option<&str>, until: &Until, anyway: bool) -> Ended {
-    let wanted = |pull: &&Pull| match name {
-        Some(name) => pull.name == name,
-        None => pull.active,
-    };
-    let runs: Vec<_> = pulls.pulls.iter().filter(wanted).map(|pull| now(pulls, pull, until, anyway)).collect();
+/// Which pulls run, and when it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Which<'a> {
+    /// This one, active or not; else all active ones.
+    pub name: Option<&'a str>,
+    /// Due or not.
+    pub anyway: bool,
+    /// What is taken for now.
+    pub as_of: Option<Ticks>,
+}
+
+/// Runs pulls, several at a time. One that fails keeps none from running.
+pub async fn run_all(pulls: &Pulls, which: Which<'_>, until: &Until) -> Ended {
+    let wanted = |pull: &&Pull| which.name.map_or(pull.active, |name| pull.name == name);
+    let runs: Vec<_> = pulls.pulls.iter().filter(wanted).map(|pull| run_now(pulls, pull, which, until)).collect();
     let mut ended = Ended::default();
     let mut runs = futures::stream::iter(runs).buffer_unordered(AT_ONCE);
     while let Some((pull, ran)) = runs.next().await {
@@ -92,9 +100,14 @@ pub async fn run_all(pulls: &Pulls, name: Option<&str>, until: &Until, anyway: b
     ended
 }
 
-async fn now<'a>(pulls: &Pulls, pull: &'a Pull, until: &Until, anyway: bool) -> (&'a Pull, Result<Ran, StoreError>) {
-    let now = Ticks::of(OffsetDateTime::now_utc());
-    (pull, run_one(pulls, pull, now, until, anyway).await)
+async fn run_now<'a>(
+    pulls: &Pulls,
+    pull: &'a Pull,
+    which: Which<'_>,
+    until: &Until,
+) -> (&'a Pull, Result<Ran, StoreError>) {
+    let now = which.as_of.unwrap_or_else(|| Ticks::of(OffsetDateTime::now_utc()));
+    (pull, run_one(pulls, pull, now, until, which.anyway).await)
 }
 
 /// Logs a run, and tells it in a line.

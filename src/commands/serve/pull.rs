@@ -7,7 +7,7 @@ use axum::response::Response;
 use tokio::time::Instant;
 
 use super::{Handler, fail, json};
-use crate::commands::pull::run_all;
+use crate::commands::pull::{Which, run_all};
 use crate::ship::Until;
 use crate::wake::Answer;
 
@@ -22,7 +22,7 @@ pub(super) async fn due(handler: &Arc<Handler>) -> Response {
     let stop = handler.stop.child_token();
     let _guard = stop.clone().drop_guard();
     let until = Until { deadline: Instant::now() + handler.app.settings.visit_deadline, stop };
-    let ended = run_all(pulls, None, &until, false).await;
+    let ended = run_all(pulls, Which::default(), &until).await;
     if ended.failed > 0 {
         return fail(StatusCode::SERVICE_UNAVAILABLE, &ended.said.join("; "));
     }

@@ -3,6 +3,7 @@
 mod blob;
 pub mod invocation;
 mod process;
+pub mod pulls;
 pub mod workspace;
 
 use std::collections::BTreeMap;
