@@ -56,7 +56,10 @@ async fn handle(shared: &Shared, queue: &str, received: &Received) -> anyhow::Re
     };
     let outcome = ingest(shared, &message).await.unwrap_or_else(|failed| failed);
     if matches!(outcome, Outcome::Succeeded(_)) && !message.retain_blob_on_success {
-        shared.storage.delete(&message.blob_path).await?;
+        // The rows are in: a blob that cannot be deleted stays, and changes nothing.
+        if let Err(error) = shared.storage.delete(&message.blob_path).await {
+            tracing::warn!("an ingested blob could not be deleted: {error:#}");
+        }
     }
     lock(&shared.ingestions).push(Ingestion {
         id: message.id.clone(),
