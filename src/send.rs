@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use futures::stream::{FuturesUnordered, TryStreamExt as _};
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use time::OffsetDateTime;
+use tokio::task::JoinError;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::axiom::{Destination, Undelivered};
 use crate::azure::StorageError;
@@ -70,27 +72,41 @@ pub async fn send(
         cutter.feed(chunk, |line| full.extend(batcher.push(line)));
         for batch in full.drain(..) {
             while under_way.len() >= flow.uploads {
-                settled.extend(under_way.try_next().await?);
+                settled.extend(ended(under_way.next().await)?);
             }
-            under_way.push(to_dataset(flow, dataset, source, batch));
+            under_way.push(begin(flow, dataset, source, batch));
         }
     }
     if let Some(batch) = batcher.cut() {
-        under_way.push(to_dataset(flow, dataset, source, batch));
+        under_way.push(begin(flow, dataset, source, batch));
     }
-    while let Some(kept) = under_way.try_next().await? {
+    while let Some(kept) = ended(under_way.next().await)? {
         settled.push(kept);
     }
     let rows = settled.iter().map(|kept| kept.delivered().tally().rows).sum();
     Ok(Arrived { rows, set_aside: settled.iter().map(Kept::set_aside).sum() })
 }
 
-async fn to_dataset(flow: &Flow, dataset: &str, source: &str, batch: Batch) -> Result<Kept, SendError> {
-    // Nobody waits, and egress is the bill.
-    let level = flow.level.for_backlog(0, Duration::ZERO);
-    let packed = flow.axiom.pack(batch, level).await;
-    let to = Destination { dataset: dataset.to_owned(), blob: Some(source.to_owned()) };
-    let delivered = flow.axiom.deliver(&to, packed, Instant::now() + BATCH_TRIES).await?;
-    let origin = Origin { blob: source.to_owned(), created: OffsetDateTime::UNIX_EPOCH, dataset: dataset.to_owned() };
-    Ok(flow.refused.keep(delivered, &origin).await?)
+/// A batch on its way in a task of its own. It holds memory out of the room until it is compressed: were it to wait for us, and we for memory, nobody would
+/// go on.
+fn begin(flow: &Flow, dataset: &str, source: &str, batch: Batch) -> AbortOnDropHandle<Result<Kept, SendError>> {
+    let (flow, dataset, source) = (flow.clone(), dataset.to_owned(), source.to_owned());
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        // Nobody waits, and egress is the bill.
+        let level = flow.level.for_backlog(0, Duration::ZERO);
+        let packed = flow.axiom.pack(batch, level).await;
+        let to = Destination { dataset, blob: Some(source.clone()) };
+        let delivered = flow.axiom.deliver(&to, packed, Instant::now() + BATCH_TRIES).await?;
+        let origin = Origin { blob: source, created: OffsetDateTime::UNIX_EPOCH, dataset: to.dataset };
+        Ok(flow.refused.keep(delivered, &origin).await?)
+    }))
+}
+
+/// What became of a batch; none when there was none under way.
+fn ended(task: Option<Result<Result<Kept, SendError>, JoinError>>) -> Result<Option<Kept>, SendError> {
+    match task {
+        Some(Ok(kept)) => kept.map(Some),
+        Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+        None => Ok(None),
+    }
 }

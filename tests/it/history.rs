@@ -75,6 +75,18 @@ async fn each_row_arrives_once_whatever_the_rows_are_and_whatever_the_workspace_
     futures::stream::iter(runs).buffer_unordered(4).collect::<()>().await;
 }
 
+/// More batches than there is memory for at a time: slices that held some while they waited for more stood still, all of them.
+#[tokio::test]
+async fn slices_of_several_batches_do_not_wait_for_each_other() {
+    let mut world = World::new().await;
+    let workspace = workspace(&mut world, Options::default()).await;
+    workspace.add(table_of("T", (0..20_000).map(|number| NEW_YEAR + number * 30 * SECOND), ids("T")));
+    world.set("BATCH_BYTES", "65536").set("ROW_BYTES", "1024");
+    let ran = world.run(&[&args("run", "T")[..], &["--slice-rows", "2000"]].concat()).await;
+    assert_eq!(ran.code, Some(0), "{}", ran.output);
+    assert_eq!(arrivals(&world, "T"), BTreeMap::from([(1, 20_000)]));
+}
+
 #[tokio::test]
 async fn rows_that_come_to_a_range_after_it_was_moved_are_told() {
     let mut world = World::new().await;

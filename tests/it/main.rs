@@ -22,6 +22,7 @@ mod order;
 mod outage;
 mod poison;
 mod pulls;
+mod pulls_kusto;
 mod reconcile;
 mod refused;
 mod rows;

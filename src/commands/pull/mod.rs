@@ -85,7 +85,10 @@ pub async fn run_all(pulls: &Pulls, which: Which<'_>, until: &Until) -> Ended {
         let name = &pull.name;
         match ran {
             Ok(Ran::NotDue) => {}
-            Ok(Ran::Taken) => ended.said.push(format!("{name}: another run is at it, or ended without a word")),
+            Ok(Ran::Taken) => {
+                tracing::warn!(pull = name, "another run is at it, or ended without a word");
+                ended.said.push(format!("{name}: another run is at it, or ended without a word"));
+            }
             Ok(Ran::Ran(run)) => {
                 ended.failed += usize::from(run.status == Status::Failed);
                 ended.said.push(told(&run));

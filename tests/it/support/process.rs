@@ -54,6 +54,11 @@ impl Running {
         assert!(sent.expect("kill starts").success(), "SIG{name} is sent");
     }
 
+    /// True once it has ended.
+    pub fn is_over(&self) -> bool {
+        self.ended.is_finished()
+    }
+
     /// True once it has printed this.
     pub fn said(&self, text: &str) -> bool {
         self.output.lock().expect("no holder of the lock panics").contains(text)
