@@ -173,7 +173,8 @@ var containerQueries = [
     name: 'stopped'
     description: 'The program has not written a line for half an hour: the container does not start.'
     severity: 1
-    query: 'ContainerAppConsoleLogs'
+    // The container of pulls has lines of its own.
+    query: 'ContainerAppConsoleLogs | where ContainerName == "sentinel-axiom"'
     dimension: ''
     operator: 'LessThan'
     threshold: 1
