@@ -12,6 +12,7 @@ RUN cargo build --locked --release --package sentinel-axiom --bin sentinel-axiom
 # Nothing but CA certificates, time zones and a user without rights (65532).
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /build/target/release/sentinel-axiom /sentinel-axiom
+COPY pulls /pulls
 USER nonroot:nonroot
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/sentinel-axiom"]

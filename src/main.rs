@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use sentinel_axiom::app::App;
+use sentinel_axiom::azure::StorageError;
 use sentinel_axiom::cli::{Cli, Command, HistoryCommand, PullCommand, RefusedCommand, Time, What};
 use sentinel_axiom::commands::history::How;
 use sentinel_axiom::commands::pull::Which;
 use sentinel_axiom::commands::reconcile::Report;
 use sentinel_axiom::commands::{self, refused, run, serve};
 use sentinel_axiom::history::History;
-use sentinel_axiom::pulls::Pulls;
+use sentinel_axiom::pulls::{Pulls, PullsError};
 use sentinel_axiom::report::chain;
 use sentinel_axiom::settings::{Platform, Settings};
 use sentinel_axiom::stop;
@@ -73,7 +74,7 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
     };
     match command {
         Command::Serve { .. } => unreachable!("handled above"),
-        Command::Run { once } => match run::run(&app, once, &stop::when_asked()).await {
+        Command::Run { once } => match run_with_pulls(&app, platform, once).await {
             Ok(done) if once && done.failed > 0 => ExitCode::FAILURE,
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => failed("run", &error),
@@ -115,6 +116,21 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
             }
         }
     }
+}
+
+/// The loop that sweeps and ships; pulls run beside it, if there are any.
+async fn run_with_pulls(app: &App, platform: &Platform, once: bool) -> Result<run::Done, StorageError> {
+    let stop = stop::when_asked();
+    let pulling = async {
+        let pulls = match Pulls::connect(app, platform) {
+            Ok(pulls) if !once => pulls,
+            Ok(_) | Err(PullsError::None) => return,
+            Err(error) => return tracing::error!(error = chain(&error), "no table is pulled"),
+        };
+        // A loop that has no name to look for only ends when it is asked to.
+        commands::pull::run(&pulls, app, Which::default(), false, &stop).await.ok();
+    };
+    tokio::join!(run::run(app, once, &stop), pulling).0
 }
 
 async fn history(app: &App, platform: &Platform, command: HistoryCommand) -> anyhow::Result<bool> {

@@ -4,6 +4,7 @@ pub mod axiom;
 pub mod azurite;
 pub mod bench;
 pub mod bench_history;
+pub mod bench_pulls;
 pub mod content;
 pub mod demo;
 mod door;

@@ -298,7 +298,7 @@ impl<'a> Reader<'a> {
         let mut entries = Entries::new(table, value.span().start, "a destination");
         let destination = match (self.text(&mut entries, "axiom"), self.text(&mut entries, "kusto")) {
             (Some((dataset, _)), None) => Some(Destination::Axiom(Some(dataset))),
-            (None, Some((cluster, at))) => self.kusto(&mut entries, &cluster, at).map(Destination::Kusto),
+            (None, Some((cluster, at))) => self.kusto(&mut entries, &cluster, at).map(Box::new).map(Destination::Kusto),
             _ => {
                 self.problem(entries.at, "destination names neither or both: give one of axiom and kusto");
                 None

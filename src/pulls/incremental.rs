@@ -11,7 +11,7 @@ use super::state::State;
 use crate::hunting;
 use crate::loganalytics::kql::{Part, WHOLE};
 use crate::query::AskError;
-use crate::query::rows::{Column, Rows};
+use crate::query::rows::Column;
 use crate::query::window::{DAY, Ticks, Window};
 
 /// Most parts of the rows with one watermark.
@@ -107,8 +107,8 @@ impl Running<'_> {
     async fn one_tick(&mut self, walk: &mut Walk<'_>, at: Ticks) -> Result<Ticks, PullError> {
         let window = Window { from: at, to: Ticks(at.0 + 1) };
         let span = self.span(walk.by, window);
-        let count = self.ask(&walk.query.count(Some(at)), span).await?;
-        let parts = Self::counted(&count)?.div_ceil(walk.size.rows.max(1)).clamp(1, u64::from(PARTS));
+        let count = self.count(&walk.query.count(Some(at)), span).await?;
+        let parts = count.div_ceil(walk.size.rows.max(1)).clamp(1, u64::from(PARTS));
         let mut left: Vec<Part> = WHOLE.divided(u32::try_from(parts).unwrap_or(PARTS)).rev().collect();
         while let Some(part) = left.pop() {
             let most = walk.size.rows.saturating_mul(2);
@@ -169,8 +169,7 @@ impl Running<'_> {
         if by.watermark == INGESTION_TIME {
             return Ok(());
         }
-        let reply: Rows = self.ask(&query.without_watermark(), None).await?;
-        let lost = Self::counted(&reply)?;
+        let lost = self.count(&query.without_watermark(), None).await?;
         if lost > 0 {
             let note = format!(
                 "{lost} rows have no {} and are never pulled: choose another watermark, or mode = \"snapshot\"",

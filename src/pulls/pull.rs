@@ -86,7 +86,7 @@ pub enum Destination {
     /// A dataset; without a name, that of the table as for exported rows.
     Axiom(Option<String>),
     /// A table of Azure Data Explorer or Fabric Eventhouse.
-    Kusto(KustoTable),
+    Kusto(Box<KustoTable>),
 }
 
 /// A table of Azure Data Explorer or Fabric Eventhouse.

@@ -17,6 +17,9 @@ use crate::query::window::{Ticks, Window};
 use crate::report::chain;
 use crate::ship::Until;
 
+/// Times that a query for next to nothing may time out.
+const SMALL_TRIES: u32 = 5;
+
 /// What became of a pull.
 #[derive(Debug)]
 pub enum Ran {
@@ -193,13 +196,26 @@ impl Running<'_> {
         Ok(self.held.renewing(asked).await?.ok_or(PullError::Over)??)
     }
 
-    /// A number that a query counted.
-    pub(super) fn counted(rows: &Rows) -> Result<u64, PullError> {
+    /// Asks for something small. That it is too much only says that this was a bad moment.
+    async fn ask_small(&mut self, kql: &str, span: Option<Window>) -> Result<Rows, PullError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.ask(kql, span).await {
+                Err(PullError::Ask(AskError::TooMuch(_))) if tries < SMALL_TRIES => {}
+                reply => return reply,
+            }
+        }
+    }
+
+    /// The number that a query counts.
+    pub(super) async fn count(&mut self, kql: &str, span: Option<Window>) -> Result<u64, PullError> {
         #[derive(serde::Deserialize)]
         struct Count {
             #[serde(rename = "Rows")]
             rows: u64,
         }
+        let rows = self.ask_small(kql, span).await?;
         let line = rows.lines.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let count: Count = serde_json::from_slice(line).map_err(|error| PullError::Count(error.to_string()))?;
         Ok(count.rows)
@@ -218,7 +234,7 @@ impl Running<'_> {
 
     /// Asks for the columns; learns the service's clock on the way.
     pub(super) async fn columns(&mut self, kql: &str) -> Result<Vec<Column>, PullError> {
-        let reply = self.ask(kql, None).await?;
+        let reply = self.ask_small(kql, None).await?;
         if let Some(served) = reply.served {
             // A clock that goes ahead must not make us believe that rows of its future had all come.
             self.now = self.now.min(served);

@@ -85,7 +85,9 @@ impl<'a> Sink<'a> {
         let mut lines = Vec::new();
         for run in runs {
             let mut record = serde_json::to_value(run).expect("texts and numbers are JSON");
-            record["TimeGenerated"] = run.ended.as_str().into();
+            // Nobody knows when a run ended that broke off.
+            let time = if run.ended.is_empty() { &run.began } else { &run.ended };
+            record["TimeGenerated"] = time.as_str().into();
             serde_json::to_writer(&mut lines, &record).expect("writing to memory");
             lines.push(b'\n');
         }

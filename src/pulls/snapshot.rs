@@ -48,7 +48,7 @@ impl Running<'_> {
             self.run().notes.push(note);
         }
         if self.held.state.snapshot.is_none() {
-            let counted = Self::counted(&self.ask(&query.count(None), None).await?)?;
+            let counted = self.count(&query.count(None), None).await?;
             let parts = counted.div_ceil(ROWS).clamp(1, u64::from(PARTS));
             let left = WHOLE.divided(u32::try_from(parts).unwrap_or(PARTS)).rev().collect();
             let id = self.run().run.clone();

@@ -75,7 +75,11 @@ pub const SETTINGS: &[Setting] = &[
         "how long a visit's claim on a blob holds: after a crash the blob waits so long",
     ),
     default("RUN_EVERY", "30", "seconds", "pause between two sweeps of `run`"),
-    optional("LOG_ANALYTICS_WORKSPACE", "GUID", "the workspace's id: needed for `history` and `reconcile` alone"),
+    optional(
+        "LOG_ANALYTICS_WORKSPACE",
+        "GUID",
+        "the workspace's id: needed for `history`, `reconcile` and pulls from it",
+    ),
     default(
         "LOG_ANALYTICS_URL",
         "https://api.loganalytics.azure.com",

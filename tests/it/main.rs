@@ -23,6 +23,7 @@ mod outage;
 mod poison;
 mod pulls;
 mod pulls_kusto;
+mod pulls_simulation;
 mod reconcile;
 mod refused;
 mod rows;

@@ -29,8 +29,8 @@ pub struct Entry {
     pub bytes: Vec<u8>,
 }
 
-/// Collects what belongs into the package, sorted by name: `host.json`, each `function-*/function.json` and the executable. Nothing else, so neither
-/// sources nor `local.settings.json` can slip in.
+/// Collects what belongs into the package, sorted by name: `host.json`, each `function-*/function.json`, the ready files of `pulls/` and the executable.
+/// Nothing else, so neither sources nor `local.settings.json` can slip in.
 ///
 /// # Errors
 /// A file cannot be read, `host.json` names no executable or one in a folder, or there is no function.
@@ -55,6 +55,14 @@ pub fn collect(root: &Path, executable: &Path) -> Result<Vec<Entry>> {
         "find function-* in {}: there is none, and an app without functions does nothing",
         root.display()
     );
+    // `PULLS_FILE` names one of them.
+    for file in fs::read_dir(root.join("pulls")).into_iter().flatten() {
+        let file = file.context("list pulls")?;
+        let name = file.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".toml") {
+            entries.push(Entry { name: format!("pulls/{name}"), mode: PLAIN, bytes: read(&file.path())? });
+        }
+    }
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(entries)
 }

@@ -26,6 +26,8 @@ fn repository(test: &str, host: &str) -> PathBuf {
         ("function-sweep/function.json", "{\"sweep\":1}"),
         ("function-sweep/notes.txt", "not for the package"),
         ("function-blob-trigger/function.json", "{\"blob\":1}"),
+        ("pulls/some.toml", "# pulls"),
+        ("pulls/notes.txt", "not for the package"),
         ("local.settings.json", "{\"Values\":{\"AXIOM_TOKEN\":\"xaat-secret\"}}"),
         ("src/main.rs", "fn main() {}"),
         ("Cargo.toml", "[package]"),
@@ -55,6 +57,7 @@ fn the_zip_holds_the_app_and_nothing_else() {
         ("function-blob-trigger/function.json", 0o644),
         ("function-sweep/function.json", 0o644),
         ("host.json", 0o644),
+        ("pulls/some.toml", 0o644),
         ("sentinel-axiom", 0o755),
     ];
     assert_eq!(names_and_modes(&read), expected);
@@ -121,11 +124,16 @@ fn the_repository_itself_makes_a_package() {
     for name in [
         "function-blob-trigger/function.json",
         "function-history/function.json",
+        "function-pull/function.json",
         "function-sweep/function.json",
         "host.json",
+        "pulls/defender-tvm.toml",
     ] {
         assert!(modes.contains(&(name, 0o644)), "{name} is missing: {modes:?}");
     }
     assert_eq!(modes.iter().filter(|(_, mode)| *mode == 0o755).collect::<Vec<_>>(), [&("sentinel-axiom", 0o755)]);
-    assert!(modes.iter().all(|(name, mode)| *mode == 0o755 || name.ends_with(".json")), "{modes:?}");
+    assert!(
+        modes.iter().all(|(name, mode)| *mode == 0o755 || name.ends_with(".json") || name.starts_with("pulls/")),
+        "{modes:?}"
+    );
 }

@@ -50,8 +50,17 @@ impl World {
 impl Running {
     /// Sends a signal, such as `TERM`.
     pub async fn signal(&self, name: &str) {
+        assert!(self.send(name).await, "SIG{name} is sent");
+    }
+
+    /// Kills it; false when it has ended before.
+    pub async fn kill(&self) -> bool {
+        !self.is_over() && self.send("KILL").await
+    }
+
+    async fn send(&self, name: &str) -> bool {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.pid.to_string()]).status().await;
-        assert!(sent.expect("kill starts").success(), "SIG{name} is sent");
+        sent.expect("kill starts").success()
     }
 
     /// True once it has ended.

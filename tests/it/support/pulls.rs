@@ -53,7 +53,7 @@ impl World {
     pub fn records(&self, pull: &str) -> Vec<Map<String, Value>> {
         let mut records = self.axiom.events("sentinel-axiom-pulls");
         records.retain(|record| record["pull"] == pull);
-        records.sort_by(|one, other| one["ended"].as_str().cmp(&other["ended"].as_str()));
+        records.sort_by(|one, other| one["began"].as_str().cmp(&other["began"].as_str()));
         records
     }
 }
