@@ -484,7 +484,6 @@ module containerAppModule 'modules/container-app.bicep' = if (!underFunctions) {
     settings: programSettings
     tokenSecretUri: tokenSecretUri
     tokenSettingName: 'AXIOM_TOKEN'
-    hasPulls: !empty(pulls) || !empty(settings.?PULLS_FILE ?? '')
     identityResourceId: identity.id
     logWorkspaceResourceId: logWorkspaceId
     subnetResourceId: appSubnetId

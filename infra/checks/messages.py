@@ -55,7 +55,7 @@ def literals(file, text):
     if "azure" in file.parts or str(file) in ADVISERS:
         yield from re.findall(r'"( \((?:[^"\\]|\\.)*)"', text, re.DOTALL)
     if {"history", "hunting", "kusto", "loganalytics", "query"} & set(file.parts):
-        yield from re.findall(rf"\b(?:Trouble|TooMuch|unreadable)\(\s*(?:format!\(\s*)?{STRING}", text)
+        yield from re.findall(rf"(?:\b(?:Trouble|TooMuch)|(?<!StorageError::)\bunreadable)\(\s*(?:format!\(\s*)?{STRING}", text)
     if "kusto" in file.parts:
         yield from re.findall(rf"(?:\bwrite_str\(|\bwrite!\(\s*f,)\s*{STRING}", text)
     if "pulls" in file.parts:

@@ -113,7 +113,6 @@ MUTATIONS = [
     ("flex-app", MAIN, "var queueFunctionName = 'function-blob-trigger'", "var queueFunctionName = 'function-blob'", "small,large"),
     ("premium-app", APP, "'ElasticPremium'", "'Dynamic'", "small,premium"),
     ("container-app", f"{MODULES}/container-app.bicep", "['run']", "['serve']", "small,container"),
-    ("container-app", f"{MODULES}/container-app.bicep", "hasPulls ? ", "!hasPulls ? ", "small,container"),
     ("code-comes-along", APP, "flex && !empty(packageUri)", "flex && empty(packageUri)", "small"),
     ("keep-mode", MAIN, "AFTER_DELIVERY: afterDelivery", "AFTER_DELIVERY: afterDelivery == 'keep' ? 'delete' : 'delete'", "small,premium"),
     ("private-network", MAIN, "  { name: 'pe-${hostAccountName}-table', resourceId: hostAccount.id, group: 'table' }\n", "", "small,private-network"),

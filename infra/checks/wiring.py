@@ -236,15 +236,8 @@ def check_container_app(snapshots):
         app = snapshot.one("Microsoft.App/containerApps")["properties"]
         wanted = {"template.scale": {"minReplicas": 1, "maxReplicas": 1}, "configuration.ingress": None}
         yield from wrong(f"{snapshot.name}: container app", app, wanted)
-        containers = app["template"]["containers"]
-        if containers[0]["args"] != ["run"]:
+        if app["template"]["containers"][0]["args"] != ["run"]:
             yield f"{snapshot.name}: the container does not run the loop"
-        # Without the Functions host nobody else looks for pulls that are due.
-        pulled = any(snapshot.settings().get(name) for name in ("PULLS", "PULLS_FILE"))
-        if [each["args"] for each in containers[1:]] != ([["pull", "run"]] if pulled else []):
-            yield f"{snapshot.name}: beside the loop run {[each['args'] for each in containers[1:]]}"
-        if any((each["env"], each["image"]) != (containers[0]["env"], containers[0]["image"]) for each in containers):
-            yield f"{snapshot.name}: the containers differ in their settings or their image"
 
 
 def check_code_comes_along(snapshots):

@@ -173,8 +173,7 @@ var containerQueries = [
     name: 'stopped'
     description: 'The program has not written a line for half an hour: the container does not start.'
     severity: 1
-    // The container of pulls has lines of its own.
-    query: 'ContainerAppConsoleLogs | where ContainerName == "sentinel-axiom"'
+    query: 'ContainerAppConsoleLogs'
     dimension: ''
     operator: 'LessThan'
     threshold: 1

@@ -30,9 +30,6 @@ param tokenSettingName string
 @description('Required. Resource id of the identity of the program.')
 param identityResourceId string
 
-@description('Required. Whether there are pulls, which are a loop of their own: `sentinel-axiom pull run`.')
-param hasPulls bool
-
 @description('Required. Resource id of the workspace that keeps the logs.')
 param logWorkspaceResourceId string
 
@@ -45,32 +42,6 @@ var environmentVariables = [
     value: setting.value
   }
 ]
-var programVariables = concat(environmentVariables, [
-  {
-    name: tokenSettingName
-    secretRef: 'axiom-token'
-  }
-])
-var loop = {
-  name: 'sentinel-axiom'
-  image: image
-  args: ['run']
-  env: programVariables
-  resources: {
-    cpu: json('1.0')
-    memory: '2Gi'
-  }
-}
-var pullLoop = {
-  name: 'pulls'
-  image: image
-  args: ['pull', 'run']
-  env: programVariables
-  resources: {
-    cpu: json('0.5')
-    memory: '1Gi'
-  }
-}
 
 resource environment 'Microsoft.App/managedEnvironments@2025-01-01' = {
   name: environmentName
@@ -139,7 +110,23 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
       ]
     }
     template: {
-      containers: hasPulls ? [loop, pullLoop] : [loop]
+      containers: [
+        {
+          name: 'sentinel-axiom'
+          image: image
+          args: ['run']
+          env: concat(environmentVariables, [
+            {
+              name: tokenSettingName
+              secretRef: 'axiom-token'
+            }
+          ])
+          resources: {
+            cpu: json('1.0')
+            memory: '2Gi'
+          }
+        }
+      ]
       scale: {
         // One loop sees all the work; a second would only race it for claims.
         minReplicas: 1
