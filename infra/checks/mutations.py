@@ -89,7 +89,7 @@ MUTATIONS = [
     ("history-container", MAIN, "deadLetterContainerName, historyContainerName, ", "deadLetterContainerName, ", "small"),
     ("pulls-container", MAIN, "packageContainerName, pullsContainerName, ", "packageContainerName, ", "small"),
     ("pulls-container", MAIN, "[historyContainerName, pullsContainerName, ", "[historyContainerName, ", "small,container"),
-    ("pulls-are-given-once", MAIN, "  PULLS: pulls\n", "", "small,large"),
+    ("pulls-are-given-once", MAIN, "  PULLS: pulls\n", "  PULLS: take(pulls, 0)\n", "small,large"),
     ("pulls-are-given-once", "infra/checks/cases/premium.bicepparam", "param queryWorkspace", "param pulls = '[[pull]]\\n'\nparam queryWorkspace", "small,premium"),
     ("pulls-are-given-once", MAIN, "  PULLS: pulls\n", "  PULLS: replace(pulls, '\\n', ' ')\n", "small,large"),
     ("pulls-sign-in-as-the-program", MAIN, "PULLS_CLIENT_ID: identity.properties.clientId", "PULLS_CLIENT_ID: identity.properties.principalId", "small"),
