@@ -1,6 +1,6 @@
 using 'main.bicep'
 
-// Hundreds of GB a day: zone-redundant, warm instances, larger instances, more batches in flight.
+// Hundreds of GB a day: zone-redundant, warm instances, larger instances, more batches in flight; and what Defender tells of vulnerabilities.
 param axiomToken = readEnvironmentVariable('AXIOM_TOKEN')
 param workspaceResourceId = readEnvironmentVariable('WORKSPACE_RESOURCE_ID')
 param tables = [
@@ -25,6 +25,7 @@ param tables = [
   'SigninLogs'
   'Syslog'
 ]
+param pulls = loadTextContent('../pulls/defender-tvm.toml')
 param alwaysReadyInstances = 2
 param instanceMemoryMB = 4096
 param maximumInstanceCount = 100

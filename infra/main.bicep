@@ -50,6 +50,17 @@ param queryWorkspace bool = true
 @maxLength(24)
 param historyAccountName string = ''
 
+// ---- What is pulled besides
+
+@description('Optional. Text of a file with pulls, such as `loadTextContent(\'../pulls/defender-tvm.toml\')`; empty pulls nothing. Instead of it, `PULLS_FILE` of `settings` names a file of the package. Pulls from advanced hunting need the permission ThreatHunting.Read.All of Microsoft Graph, which no template gives: docs/pulls.md has the command, after the deployment.')
+param pulls string = ''
+
+@description('Optional. Resource id of an existing Azure Data Explorer database that pulls are put into, also in another resource group or subscription of the tenant: the identity of the program gets the roles Ingestor and Viewer on it. Whoever deploys must be allowed to give them.')
+param kustoDatabaseResourceId string = ''
+
+@description('Optional. Let the program make missing tables in that database (`create = true` of a pull): also the role User.')
+param kustoCreateTables bool = false
+
 // ---- Where and how it runs
 
 @description('Optional. Region; data export demands that of the workspace.')
@@ -152,6 +163,7 @@ var workQueueName = settings.?WORK_QUEUE ?? 'blob-created'
 var refusedContainerName = settings.?REFUSED_CONTAINER ?? 'refused'
 var historyQueueName = settings.?HISTORY_QUEUE ?? 'history'
 var historyContainerName = settings.?HISTORY_CONTAINER ?? 'history'
+var pullsContainerName = settings.?PULLS_CONTAINER ?? 'pulls'
 var deadLetterContainerName = 'dead-letters'
 var packageContainerName = 'packages'
 var packageBlobName = 'sentinel-axiom.zip'
@@ -160,6 +172,7 @@ var sweepFunctionName = 'function-sweep'
 
 var underFunctions = hosting != 'container'
 var workspaceIdParts = split(workspaceResourceId, '/')
+var kustoIdParts = split(kustoDatabaseResourceId, '/')
 var blobSuffix = 'blob.${environment().suffixes.storage}'
 var queueSuffix = 'queue.${environment().suffixes.storage}'
 var tableSuffix = 'table.${environment().suffixes.storage}'
@@ -169,6 +182,12 @@ var queryUrls = {
   AzureUSGovernment: 'https://api.loganalytics.us'
 }
 var queryUrl = settings.?LOG_ANALYTICS_URL ?? queryUrls[?environment().name] ?? 'https://api.loganalytics.azure.com'
+// And so has Microsoft Graph.
+var graphUrls = {
+  AzureChinaCloud: 'https://microsoftgraph.chinacloudapi.cn'
+  AzureUSGovernment: 'https://graph.microsoft.us'
+}
+var huntingUrl = settings.?HUNTING_URL ?? graphUrls[?environment().name] ?? 'https://graph.microsoft.com'
 var tokenSecretUri = 'https://${vaultName}${environment().suffixes.keyvaultDns}/secrets/${tokenSecretName}'
 
 // ---- The identity of the program, before everything that it is given
@@ -231,13 +250,13 @@ module hostAccountModule 'modules/host-account.bicep' = {
     skuName: storageSku
     denyPublicNetwork: privateNetwork
     containerNames: underFunctions
-      ? [deadLetterContainerName, historyContainerName, packageContainerName, refusedContainerName]
-      : [historyContainerName, refusedContainerName]
+      ? [deadLetterContainerName, historyContainerName, packageContainerName, pullsContainerName, refusedContainerName]
+      : [historyContainerName, pullsContainerName, refusedContainerName]
     // The host would make a poison queue at the first poisoned message; made now, it can be looked at before.
     queueNames: underFunctions
       ? [workQueueName, '${workQueueName}-poison', historyQueueName, '${historyQueueName}-poison']
       : []
-    // The Functions host asks for Owner of blobs, and keeps its diagnostic events in a table; without it, rows are set aside and history is kept account of.
+    // The Functions host asks for Owner of blobs, and keeps its diagnostic events in a table; without it, rows are set aside, and history and pulls are kept account of.
     roleIds: underFunctions
       ? [roles.storageBlobDataOwner, roles.storageQueueDataContributor, roles.storageTableDataContributor]
       : [roles.storageBlobDataContributor]
@@ -346,6 +365,19 @@ module workspaceReaderModule 'modules/workspace-reader.bicep' = if (queryWorkspa
   }
 }
 
+module kustoDatabaseModule 'modules/kusto-database.bicep' = if (!empty(kustoDatabaseResourceId)) {
+  // The scope is worked out even where the module is left out.
+  scope: resourceGroup(kustoIdParts[?2] ?? subscription().subscriptionId, kustoIdParts[?4] ?? resourceGroup().name)
+  params: {
+    clusterName: kustoIdParts[?8] ?? ''
+    databaseName: last(kustoIdParts)
+    createTables: kustoCreateTables
+    identityResourceId: identity.id
+    clientId: identity.properties.clientId
+    tenantId: identity.properties.tenantId
+  }
+}
+
 resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
   name: topicName
 }
@@ -377,6 +409,8 @@ var chosenSettings = {
   AXIOM_URL: axiomUrl
   HISTORY_CONTAINER: historyContainerName
   HISTORY_QUEUE: historyQueueName
+  PULLS: pulls
+  PULLS_CONTAINER: pullsContainerName
   REFUSED_CONTAINER: refusedContainerName
   WORK_QUEUE: workQueueName
   ...settings
@@ -392,6 +426,9 @@ var programSettings = {
   LOG_ANALYTICS_RESOURCE_ID: workspaceResourceId
   LOG_ANALYTICS_URL: queryUrl
   LOG_ANALYTICS_WORKSPACE: exportWorkspace.properties.customerId
+  PULLS_CLIENT_ID: identity.properties.clientId
+  // The older API has an address of its own, which the program knows.
+  ...(settings.?HUNTING_API == 'xdr' ? {} : { HUNTING_URL: huntingUrl })
   ...(empty(historyAccountName)
     ? {}
     : {
@@ -406,6 +443,7 @@ var hostSettings = {
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__queueServiceUri: 'https://${hostAccountName}.${queueSuffix}'
   AzureWebJobsStorage__tableServiceUri: 'https://${hostAccountName}.${tableSuffix}'
+  PULLS_SCHEDULE: settings.?PULLS_SCHEDULE ?? '0 */5 * * * *'
   SWEEP_SCHEDULE: settings.?SWEEP_SCHEDULE ?? '0 * * * * *'
 }
 
@@ -500,7 +538,7 @@ output hostAccountName string = hostAccountName
 @description('Vault with the Axiom token.')
 output vaultName string = vaultName
 
-@description('Principal id of the identity of the program.')
+@description('Principal id of the identity of the program. To it ThreatHunting.Read.All of Microsoft Graph is given for pulls from advanced hunting (docs/pulls.md).')
 output principalId string = identity.properties.principalId
 
 // ---- Types
@@ -538,11 +576,32 @@ type settingsType = {
   @description('Queue of the slices that `history run --queue` leaves to the app.')
   HISTORY_QUEUE: string?
 
+  @description('API of advanced hunting: Microsoft Graph (`graph`), or the older one of Defender XDR, which is being retired (`xdr`).')
+  HUNTING_API: ('graph' | 'xdr')?
+
+  @description('Hunting queries in a minute.')
+  HUNTING_CALLS: int?
+
+  @description('Address of the API of advanced hunting; Microsoft Graph of the cloud deployed to by default, with `xdr` that of the program.')
+  HUNTING_URL: string?
+
   @description('Address of the query API of Log Analytics; that of the cloud deployed to by default.')
   LOG_ANALYTICS_URL: string?
 
   @description('Level of the logs.')
   LOG_LEVEL: ('error' | 'warn' | 'info' | 'debug' | 'trace')?
+
+  @description('Dataset of a record of each run of each pull.')
+  PULLS_AUDIT_DATASET: string?
+
+  @description('Container of what pulls have reached.')
+  PULLS_CONTAINER: string?
+
+  @description('File with pulls in the package, such as `pulls/defender-tvm.toml`, instead of `pulls`.')
+  PULLS_FILE: string?
+
+  @description('NCRONTAB schedule of looking for pulls that are due, in UTC.')
+  PULLS_SCHEDULE: string?
 
   @description('Container of the rows that were set aside.')
   REFUSED_CONTAINER: string?

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
-WORK = ROOT / "target" / "infra-check"
+WORK = ROOT / "target" / "infra-check" / "infra"
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 RESOURCE_GROUP = "rg-sentinel-axiom"
@@ -48,8 +48,10 @@ class Bicep:
 
     def __init__(self, command):
         self.command = command
-        shutil.rmtree(WORK, ignore_errors=True)
+        shutil.rmtree(WORK.parent, ignore_errors=True)
         shutil.copytree(INFRA, WORK, ignore=shutil.ignore_patterns("snapshots", "__pycache__"))
+        # Parameters files load what stands there.
+        shutil.copytree(ROOT / "pulls", WORK.parent / "pulls")
         self.parameters_files = sorted([*WORK.glob("*.bicepparam"), *WORK.glob("checks/cases/*.bicepparam")])
 
     def run(self, *arguments):

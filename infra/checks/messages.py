@@ -7,7 +7,19 @@ from bicep import ROOT
 DOCS = ROOT / "docs" / "troubleshooting.md"
 STRING = r'"((?:[^"\\]|\\.)*)"'
 # Who works for hours, or for somebody who waits: what they say in passing is explained, too.
-TALKERS = ("src/commands/history", "src/commands/serve/", "src/history/", "src/loganalytics/")
+TALKERS = (
+    "src/commands/history",
+    "src/commands/pull",
+    "src/commands/serve/",
+    "src/history/",
+    "src/hunting/",
+    "src/kusto/",
+    "src/loganalytics/",
+    "src/pulls/",
+    "src/query/",
+)
+# Who says behind a message, in brackets, what to do.
+ADVISERS = ("src/axiom/query.rs", "src/hunting/mod.rs", "src/kusto/rest.rs", "src/loganalytics/mod.rs")
 # Made of another message and nothing else.
 COMPOSED = re.compile(r"[. :;]*( failed)?")
 
@@ -40,11 +52,15 @@ def literals(file, text):
         yield from re.findall(rf"\b(?:new|unexpected|unreadable|with_message)\(\s*(?:[\w:]+,\s*)?(?:format!\(\s*)?{STRING}", text)
         yield from re.findall(rf"(?:let doing = |\|\| )format!\(\s*{STRING}", text)
         yield from re.findall(rf"\bunexpected\([^;]*?, {STRING}\)", text)
-    if "azure" in file.parts or str(file) in ("src/loganalytics/mod.rs", "src/axiom/query.rs"):
-        # Advice: in brackets behind a message.
+    if "azure" in file.parts or str(file) in ADVISERS:
         yield from re.findall(r'"( \((?:[^"\\]|\\.)*)"', text, re.DOTALL)
-    if "loganalytics" in file.parts or "history" in file.parts:
-        yield from re.findall(rf"\b(?:Trouble|TooMuch)\(\s*(?:format!\(\s*)?{STRING}", text)
+    if {"history", "hunting", "kusto", "loganalytics", "query"} & set(file.parts):
+        yield from re.findall(rf"(?:\b(?:Trouble|TooMuch)|(?<!StorageError::)\bunreadable)\(\s*(?:format!\(\s*)?{STRING}", text)
+    if "kusto" in file.parts:
+        yield from re.findall(rf"(?:\bwrite_str\(|\bwrite!\(\s*f,)\s*{STRING}", text)
+    if "pulls" in file.parts:
+        # What is logged and kept with the run.
+        yield from re.findall(rf"let note = format!\(\s*{STRING}", text)
     if file.stem == "serve" or "serve" in file.parts:
         yield from re.findall(rf"(?:Err\(|logs\.push\()(?:format!\(\s*)?{STRING}", text)
         yield from re.findall(rf";\s+format!\(\s*{STRING}", text)

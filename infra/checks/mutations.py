@@ -21,7 +21,7 @@ EXPORT, HOST, VAULT = f"{MODULES}/export-account.bicep", f"{MODULES}/host-accoun
 EVENTS, APP, ALERTS = f"{MODULES}/events.bicep", f"{MODULES}/function-app.bicep", f"{MODULES}/alerts.bicep"
 MAIN, FORM = "infra/main.bicep", "infra/createUiDefinition.json"
 TRIGGER, SLICES = "function-blob-trigger/function.json", "function-history/function.json"
-READER = f"{MODULES}/workspace-reader.bicep"
+READER, DATABASE = f"{MODULES}/workspace-reader.bicep", f"{MODULES}/kusto-database.bicep"
 
 # The check that must fail, the file, what stands there, what is put in its place, and the parameters file that shows it.
 MUTATIONS = [
@@ -85,8 +85,24 @@ MUTATIONS = [
     ("dead-letters", EVENTS, "blobContainerName: deadLetterContainerName", "blobContainerName: 'lost'", "small"),
     ("topic", EVENTS, "type: 'SystemAssigned'\n  }\n  properties", "type: 'None'\n  }\n  properties", "small"),
     ("settings-name-the-two-accounts", MAIN, "EXPORT_STORAGE__blobServiceUri: 'https://${exportAccountName}", "EXPORT_STORAGE__blobServiceUri: 'https://${hostAccountName}", "small"),
-    ("refused-container", MAIN, "packageContainerName, refusedContainerName]", "packageContainerName]", "small"),
+    ("refused-container", MAIN, "pullsContainerName, refusedContainerName]\n      :", "pullsContainerName]\n      :", "small"),
     ("history-container", MAIN, "deadLetterContainerName, historyContainerName, ", "deadLetterContainerName, ", "small"),
+    ("pulls-container", MAIN, "packageContainerName, pullsContainerName, ", "packageContainerName, ", "small"),
+    ("pulls-container", MAIN, "[historyContainerName, pullsContainerName, ", "[historyContainerName, ", "small,container"),
+    ("pulls-are-given-once", MAIN, "  PULLS: pulls\n", "  PULLS: take(pulls, 0)\n", "small,large"),
+    ("pulls-are-given-once", "infra/checks/cases/premium.bicepparam", "param queryWorkspace", "param pulls = '[[pull]]\\n'\nparam queryWorkspace", "small,premium"),
+    ("pulls-are-given-once", MAIN, "  PULLS: pulls\n", "  PULLS: replace(pulls, '\\n', ' ')\n", "small,large"),
+    ("pulls-sign-in-as-the-program", MAIN, "PULLS_CLIENT_ID: identity.properties.clientId", "PULLS_CLIENT_ID: identity.properties.principalId", "small"),
+    ("hunting-address", MAIN, "'https://graph.microsoft.us'", "'https://graph.microsoft.com'", "small"),
+    ("hunting-address", MAIN, "?? 'https://graph.microsoft.com'", "?? 'https://graph.microsoft.us'", "small"),
+    ("hunting-address", MAIN, "'xdr' ? {} :", "'graph' ? {} :", "small,premium"),
+    ("hunting-address", MAIN, "settings.?HUNTING_URL ?? graphUrls", "graphUrls", "small,existing-topic"),
+    ("kusto-roles-are-exactly-these", DATABASE, "createTables ? [", "!createTables ? [", "small,container"),
+    ("kusto-roles-are-exactly-these", DATABASE, "'User']", "'Admin']", "small,container"),
+    ("kusto-roles-are-exactly-these", DATABASE, "principalType: 'App'", "principalType: 'User'", "small,premium"),
+    ("kusto-roles-are-exactly-these", MAIN, "clientId: identity.properties.clientId\n    tenantId", "clientId: identity.properties.principalId\n    tenantId", "small,premium"),
+    ("kusto-roles-are-exactly-these", MAIN, "kustoIdParts[?2] ?? ", "kustoIdParts[?99] ?? ", "small,container"),
+    ("kusto-roles-are-exactly-these", MAIN, "databaseName: last(kustoIdParts)", "databaseName: 'other'", "small,premium"),
     ("history-asks-the-exported-workspace", MAIN, "exportWorkspace.properties.customerId", "exportWorkspace.name", "small"),
     ("history-asks-the-exported-workspace", MAIN, "LOG_ANALYTICS_RESOURCE_ID: workspaceResourceId", "LOG_ANALYTICS_RESOURCE_ID: logWorkspaceId", "small"),
     ("history-asks-the-exported-workspace", MAIN, "LOG_ANALYTICS_CLIENT_ID: identity.properties.clientId", "LOG_ANALYTICS_CLIENT_ID: identity.properties.principalId", "small"),
@@ -111,9 +127,11 @@ MUTATIONS = [
     ("costs-follow-the-formula", "docs/deploy.md", "json x 0.10", "json x 0.12", "small"),
     ("templates-are-sealed", EXPORT, "days: 7", "days: 8", "small"),
     ("app-settings-are-known", MAIN, "  WORK_QUEUE: workQueueName", "  WORK_QEUE: workQueueName\n  WORK_QUEUE: workQueueName", "small"),
+    ("templates-are-sealed", "pulls/defender-tvm.toml", "[[pull]]", "[[pull]] ", "small"),
     ("settings-can-be-set", "infra/checks/cases/container.bicepparam", "  ZSTD_LEVEL: '3'\n", "", "small,container,premium"),
     ("setting-parameters-are-the-table", MAIN, "  ZSTD_LEVEL: string?", "  ZSTD: string?", "small"),
     ("setting-defaults", MAIN, "'https://api.loganalytics.azure.com'", "'https://api.loganalytics.io'", "small"),
+    ("setting-defaults", MAIN, "settings.?PULLS_CONTAINER ?? 'pulls'", "settings.?PULLS_CONTAINER ?? 'pulled'", "small"),
     ("setting-defaults", MAIN, "settings.?REFUSED_CONTAINER ?? 'refused'", "settings.?REFUSED_CONTAINER ?? 'rejected'", "small"),
     ("example-settings", "local.settings.json.example", '"EXPORT_STORAGE"', '"EXPORT_STORE"', "small"),
     ("example-settings", "local.settings.json.example", '"HISTORY_QUEUE"', '"HISTORY_CONTAINER"', "small"),
@@ -124,6 +142,7 @@ MUTATIONS = [
     ("queue-triggers-read-queues-that-are-made", SLICES, "AzureWebJobsStorage", "HISTORY_STORAGE", "small"),
     ("trigger-reads-the-queue-of-the-events", TRIGGER, "%WORK_QUEUE%", "blob-created", "small"),
     ("function-variables-are-set", SLICES, "%HISTORY_QUEUE%", "%SLICES%", "small"),
+    ("function-variables-are-set", MAIN, "  PULLS_SCHEDULE: settings.?PULLS_SCHEDULE ?? '0 */5 * * * *'\n", "", "small"),
     ("function-variables-are-set", "function-sweep/function.json", "%SWEEP_SCHEDULE%", "%SCHEDULE%", "small"),
     ("container-prefix", MAIN, "var exportContainerPrefix = 'am-'", "var exportContainerPrefix = 'an-'", "small"),
     ("report-fields", ALERTS, "report.rows", "report.row_count", "small"),

@@ -25,10 +25,18 @@ PARAMETER_SETTINGS = {
     "axiomToken": "AXIOM_TOKEN",
     "axiomUrl": "AXIOM_URL",
     "historyAccountName": "HISTORY_STORAGE",
+    "pulls": "PULLS",
 }
 THEN = "then run `infra/check.sh --bless` and review the difference"
 # Made by the template, not chosen by anybody.
-WIRED_SETTINGS = {"AzureWebJobsStorage", "EXPORT_STORAGE", "LOG_ANALYTICS_CLIENT_ID", "LOG_ANALYTICS_RESOURCE_ID", "LOG_ANALYTICS_WORKSPACE"}
+WIRED_SETTINGS = {
+    "AzureWebJobsStorage",
+    "EXPORT_STORAGE",
+    "LOG_ANALYTICS_CLIENT_ID",
+    "LOG_ANALYTICS_RESOURCE_ID",
+    "LOG_ANALYTICS_WORKSPACE",
+    "PULLS_CLIENT_ID",
+}
 
 
 def settings_table():

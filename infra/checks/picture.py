@@ -11,7 +11,7 @@ PURPOSE = {
         "nothing is shipped; rows stay in the export account until `exportRetentionDays`; alert `invocations-failing`",
     ),
     ("program", "Storage Blob Data Owner", "host"): (
-        "take the package, keep the host's locks, set refused rows aside, keep account of history",
+        "take the package, keep the host's locks, set refused rows aside, keep account of history and pulls",
         "the app does not start; rows wait in the export account; alert `stopped`",
     ),
     ("program", "Storage Queue Data Contributor", "host"): (
@@ -27,8 +27,8 @@ PURPOSE = {
         "the app keeps the token it has until it restarts, then refuses to start with exit 64; alert `stopped`",
     ),
     ("program", "Log Analytics Reader", "workspace"): (
-        "ask the workspace for what it held before the export (`history`); with `queryWorkspace = false` it is not given",
-        "`history` fails and says so; new rows are exported and shipped as before",
+        "ask the workspace for what it held before the export (`history`), and for what cannot be exported (pulls); with `queryWorkspace = false` it is not given",
+        "`history` and pulls from the workspace fail and say so; new rows are exported and shipped as before",
     ),
     ("program", "Monitoring Metrics Publisher", "insights"): (
         "send telemetry",
@@ -146,6 +146,9 @@ def render(snapshot):
         "",
         "Azure Monitor writes to the export account, and Event Grid reads its events, as trusted services of the platform: no role is given for that.",
         "Nobody else is given anything: not the deployer, not the workspace, no person.",
+        "",
+        "Where `kustoDatabaseResourceId` names a database of Azure Data Explorer, the identity of the program gets Ingestor and Viewer on that database alone, and with",
+        "`kustoCreateTables` User. ThreatHunting.Read.All of Microsoft Graph, for pulls from advanced hunting, is given by hand after the deployment: docs/pulls.md.",
         "",
         "If the identity of the program itself is removed, all of its roles go with it: nothing is shipped, rows wait in the export account, alert `stopped`.",
         "Deploying again makes a new one, after the roles of the old one were deleted (troubleshooting.md, `RoleAssignmentUpdateNotPermitted`).",

@@ -1,6 +1,7 @@
 """Checks of the security posture of everything that a parameters file would deploy."""
 
 import json
+import re
 
 STORAGE = "Microsoft.Storage/storageAccounts"
 # The platform sets these itself on Flex Consumption, and rejects them from outside.
@@ -259,6 +260,31 @@ def check_roles_are_exactly_these(snapshots):
             yield f"{snapshot.name}: {name} for the {who} on {scope} is one role too many"
         for who, name, scope in sorted(expected_roles(snapshot) - given, key=str):
             yield f"{snapshot.name}: {name} for the {who} on {scope} is missing"
+
+
+def check_kusto_roles_are_exactly_these(snapshots):
+    """The program may ingest into the one database that was asked for, see its schema and, where asked, make tables; nothing on a cluster."""
+    for snapshot in snapshots:
+        asked = re.search(r"^param kustoDatabaseResourceId = '(.+)'$", snapshot.source, re.MULTILINE)
+        roles = {"Ingestor", "Viewer"} | ({"User"} if snapshot.asks("kustoCreateTables", "true") else set())
+        wanted = {(asked.group(1), role) for role in roles} if asked else set()
+        given = set()
+        identity = snapshot.one("Microsoft.ManagedIdentity/userAssignedIdentities")["id"]
+        for each in [each for each in snapshot.resources if each["type"].startswith("Microsoft.Kusto/")]:
+            scope, kind, _ = each["id"].rpartition("/principalAssignments/")
+            if not kind:
+                yield f"{snapshot.name}: makes {each['id']}; the database is there already"
+                continue
+            properties = each["properties"]
+            given.add((scope, properties["role"]))
+            yield from wrong(f"{snapshot.name}: {properties['role']}", properties, {"principalType": "App"})
+            for name, end in (("principalId", ".clientId]"), ("tenantId", ".tenantId]")):
+                if f"reference('{identity}'" not in properties[name] or not properties[name].endswith(end):
+                    yield f"{snapshot.name}: {properties['role']} is given to {properties[name]} by {name}, not to {identity}"
+        for scope, role in sorted(given - wanted):
+            yield f"{snapshot.name}: {role} on {scope} is one role too many"
+        for scope, role in sorted(wanted - given):
+            yield f"{snapshot.name}: {role} on {scope} is missing"
 
 
 def check_blobs_are_deleted_on_the_two_accounts_alone(snapshots):

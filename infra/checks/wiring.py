@@ -120,6 +120,50 @@ def check_history_container(snapshots):
             yield f"{snapshot.name}: history is kept account of in the container {container}, which nobody makes"
 
 
+def check_pulls_container(snapshots):
+    for snapshot in snapshots:
+        container = snapshot.settings()["PULLS_CONTAINER"]
+        if container not in snapshot.names(f"{STORAGE}/blobServices/containers"):
+            yield f"{snapshot.name}: pulls are kept account of in the container {container}, which nobody makes"
+
+
+def check_pulls_are_given_once(snapshots):
+    """The program refuses to start with both; a text that was asked for arrives, and nothing is pulled unasked."""
+    for snapshot in snapshots:
+        given = {name for name in ("PULLS", "PULLS_FILE") if snapshot.settings().get(name)}
+        asked = {setting for sign, setting in ((r"^param pulls = ", "PULLS"), (r"^  PULLS_FILE: ", "PULLS_FILE")) if re.search(sign, snapshot.source, re.MULTILINE)}
+        if given != asked or len(given) > 1:
+            yield f"{snapshot.name}: pulls come from {sorted(given)}, and {sorted(asked)} were asked for, of which there may be one"
+        if "PULLS" in given and "[[pull]]\n" not in snapshot.settings()["PULLS"]:
+            yield f"{snapshot.name}: PULLS does not arrive as it was written: {snapshot.settings()['PULLS'][:60]!r}"
+
+
+def check_pulls_sign_in_as_the_program(snapshots):
+    for snapshot in snapshots:
+        identity = snapshot.one("Microsoft.ManagedIdentity/userAssignedIdentities")["id"]
+        client = snapshot.settings()["PULLS_CLIENT_ID"]
+        if f"reference('{identity}'" not in client or not client.endswith(".clientId]"):
+            yield f"{snapshot.name}: pulls sign in as {client}, not as {identity}"
+
+
+def check_hunting_address(snapshots):
+    """Microsoft Graph of the cloud, unless somebody chose an address, or the older API, whose address the program knows."""
+    for snapshot in snapshots:
+        chosen = re.search(r"^  HUNTING_URL: '(.+)'$", snapshot.source, re.MULTILINE)
+        older = re.search(r"^  HUNTING_API: 'xdr'$", snapshot.source, re.MULTILINE)
+        address = snapshot.settings().get("HUNTING_URL")
+        if chosen or older:
+            wanted = chosen.group(1) if chosen else None
+            if address != wanted:
+                yield f"{snapshot.name}: HUNTING_URL is {address}, not {wanted}"
+            continue
+        for url in ("https://graph.microsoft.us", "https://microsoftgraph.chinacloudapi.cn"):
+            if f"'{url}'" not in str(address):
+                yield f"{snapshot.name}: HUNTING_URL is {address}, without {url}"
+        if not str(address).endswith(", 'https://graph.microsoft.com')]"):
+            yield f"{snapshot.name}: HUNTING_URL is {address}, which does not fall back on https://graph.microsoft.com"
+
+
 def check_history_asks_the_exported_workspace(snapshots):
     for snapshot in snapshots:
         settings, workspace = snapshot.settings(), snapshot.workspace

@@ -9,7 +9,19 @@ param axiomEdge = 'eu-central-1.aws.edge.axiom.co'
 param axiomOrgId = 'example-abcd'
 param historyAccountName = 'sthistory'
 param hosting = 'container'
+param kustoCreateTables = true
+param kustoDatabaseResourceId = '/subscriptions/00000000-0000-0000-0000-000000000003/resourceGroups/rg-explorer/providers/Microsoft.Kusto/clusters/explorer/databases/security'
 param privateNetwork = true
+param pulls = '''
+[[pull]]
+name = "tvm-software-inventory"
+source = "hunting"
+table = "DeviceTvmSoftwareInventory"
+mode = "snapshot"
+key = "DeviceId"
+schedule = "0 0 2 * * *"
+destination = { kusto = "https://explorer.westeurope.kusto.windows.net", database = "security", table = "DeviceTvmSoftwareInventory", create = true }
+'''
 param settings = {
   AXIOM_CREATE_DATASETS: 'false'
   AXIOM_DATASET: 'sentinel'
@@ -21,8 +33,14 @@ param settings = {
   CLAIM_FOR: 120
   HISTORY_CONTAINER: 'moved'
   HISTORY_QUEUE: 'slices'
+  HUNTING_API: 'xdr'
+  HUNTING_CALLS: 30
+  HUNTING_URL: 'https://api-eu.security.microsoft.com'
   LOG_ANALYTICS_URL: 'https://api.loganalytics.io'
   LOG_LEVEL: 'debug'
+  PULLS_AUDIT_DATASET: 'pulls'
+  PULLS_CONTAINER: 'reached'
+  PULLS_SCHEDULE: '0 0 * * * *'
   REFUSED_CONTAINER: 'set-aside'
   ROW_BYTES: 500000
   RUN_EVERY: 60

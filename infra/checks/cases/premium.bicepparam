@@ -13,6 +13,7 @@ param createPrivateDnsZones = false
 param endpointSubnetResourceId = '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-hub/providers/Microsoft.Network/virtualNetworks/vnet-hub/subnets/endpoints'
 param exportRetentionDays = 365
 param hosting = 'premium'
+param kustoDatabaseResourceId = '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-sentinel-axiom/providers/Microsoft.Kusto/clusters/explorer/databases/security'
 param logWorkspaceResourceId = '/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-monitor/providers/Microsoft.OperationalInsights/workspaces/log-platform'
 param name = 'axiom-logs'
 param packageUri = ''
@@ -21,6 +22,10 @@ param queryWorkspace = false
 param settings = {
   HISTORY_CONTAINER: 'moved'
   HISTORY_QUEUE: 'slices'
+  HUNTING_API: 'xdr'
+  PULLS_CONTAINER: 'reached'
+  PULLS_FILE: 'pulls/defender-tvm.toml'
+  PULLS_SCHEDULE: '0 0 * * * *'
   REFUSED_CONTAINER: 'set-aside'
   SWEEP_SCHEDULE: '0 */5 * * * *'
   WORK_QUEUE: 'hints'
