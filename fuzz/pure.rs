@@ -19,6 +19,11 @@ pub mod wake;
 pub mod loganalytics {
     pub mod reply;
 }
+/// The reading of replies of advanced hunting.
+#[path = "../src/hunting"]
+pub mod hunting {
+    pub mod reply;
+}
 /// What replies become.
 #[path = "../src/query"]
 pub mod query {

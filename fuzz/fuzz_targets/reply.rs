@@ -1,13 +1,21 @@
-//! What the query API replies, as rows: never a panic, and what comes out is one JSON object a line, as many as there are rows.
+//! What the query APIs reply, as rows: never a panic, and what comes out is one JSON object a line, as many as there are rows.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sentinel_axiom::loganalytics::reply;
+use sentinel_axiom::query::rows::Rows;
+use sentinel_axiom::{hunting, loganalytics};
 use serde_json::{Map, Value};
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(rows) = reply::rows(data) else { return };
+    for rows in [loganalytics::reply::rows(data), hunting::reply::rows(data)] {
+        if let Ok(rows) = rows {
+            check(rows);
+        }
+    }
+});
+
+fn check(rows: Rows) {
     let lines = rows.lines.split_inclusive(|byte| *byte == b'\n');
     let objects = lines.map(|line| serde_json::from_slice::<Map<String, Value>>(line).is_ok() && line.ends_with(b"\n"));
     let (count, good) = objects.fold((0, true), |(count, good), object| (count + 1, good && object));
@@ -15,4 +23,4 @@ fuzz_target!(|data: &[u8]| {
     if let Some(error) = rows.error {
         let _ = error.to_string();
     }
-});
+}

@@ -199,14 +199,17 @@ async fn a_month_of_snapshots() {
     let events = month.world.axiom.events("Inventory");
     let records = month.world.records("inventory");
     let done: Vec<_> = records.iter().filter(|record| record["status"] == "done").collect();
-    assert_eq!(done.len(), days.len());
-    for (record, day) in done.iter().zip(&days) {
+    let (mut day, mut wanted) = (0, 0);
+    for record in done {
         let of = events.iter().filter(|event| event["snapshot_id"] == record["snapshot"]);
         let number = |value: &Value| value.as_u64().expect("a number");
         let rows: BTreeMap<_, _> = of.map(|event| (number(&event["Device"]), number(&event["Version"]))).collect();
-        assert_eq!(&rows, day, "{record:?}");
+        // One that is killed when it is done, and does not come to say so, is taken once more.
+        day += usize::from(rows != days[day]);
+        assert_eq!(Some(&rows), days.get(day), "{record:?}");
+        wanted += rows.len() as u64;
     }
-    let wanted: u64 = days.iter().map(|day| day.len() as u64).sum();
+    assert_eq!(day + 1, days.len(), "each day has its snapshot");
     let told: u64 = records.iter().map(|record| number(record, "perhaps_twice")).sum();
     let given_up = records.iter().filter(|record| record.contains_key("notes")).count();
     println!("{} rows wanted, {} came, {told} told twice, {} kills", wanted, events.len(), month.killed);
