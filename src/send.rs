@@ -28,6 +28,8 @@ pub struct Arrived {
     pub rows: u64,
     /// Rows that were set aside.
     pub set_aside: u64,
+    /// Rows that were sent again because an answer was lost, and may be there twice.
+    pub perhaps_twice: u64,
 }
 
 /// The rows are not all there.
@@ -83,8 +85,12 @@ pub async fn send(
     while let Some(kept) = ended(under_way.next().await)? {
         settled.push(kept);
     }
-    let rows = settled.iter().map(|kept| kept.delivered().tally().rows).sum();
-    Ok(Arrived { rows, set_aside: settled.iter().map(Kept::set_aside).sum() })
+    let tallies = || settled.iter().map(|kept| kept.delivered().tally());
+    Ok(Arrived {
+        rows: tallies().map(|tally| tally.rows).sum(),
+        set_aside: settled.iter().map(Kept::set_aside).sum(),
+        perhaps_twice: tallies().map(|tally| tally.repeated_rows).sum(),
+    })
 }
 
 /// A batch on its way in a task of its own. It holds memory out of the room until it is compressed: were it to wait for us, and we for memory, nobody would

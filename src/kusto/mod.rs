@@ -162,12 +162,23 @@ impl Kusto {
         self.fit(&to.database, &table, to.create).await
     }
 
-    /// Stores rows, each a line of JSON, and waits until they are there.
+    /// Stores rows, each a line of JSON, and waits until they are there. Gives how many may be there twice, because an answer was lost.
     ///
     /// # Errors
     /// [`KustoError`]; the rows may be there all the same.
-    pub async fn ingest(&self, to: &KustoTable, lines: &[u8]) -> Result<(), KustoError> {
-        let mut tries = 0;
+    pub async fn ingest(&self, to: &KustoTable, lines: &[u8]) -> Result<u64, KustoError> {
+        if !to.streaming {
+            return self.ingest_piece(to, lines).await;
+        }
+        let mut perhaps_twice = 0;
+        for piece in streaming::pieces(lines) {
+            perhaps_twice += self.ingest_piece(to, piece).await?;
+        }
+        Ok(perhaps_twice)
+    }
+
+    async fn ingest_piece(&self, to: &KustoTable, lines: &[u8]) -> Result<u64, KustoError> {
+        let (mut tries, mut perhaps_twice) = (0, 0);
         loop {
             let done = match to.streaming {
                 true => streaming::ingest(&self.0, (&to.database, &to.table, &to.mapping), lines).await,
@@ -176,10 +187,13 @@ impl Kusto {
             tries += 1;
             match done {
                 Err(error) if error.is_transient() && tries < rest::TRIES => {
+                    if let KustoError::NoAnswer { .. } = error {
+                        perhaps_twice += memchr::memchr_iter(b'\n', lines).count() as u64;
+                    }
                     tracing::debug!(error = crate::report::chain(&error), "an ingestion is tried again");
                     rest::pause(tries).await;
                 }
-                done => return done,
+                done => return done.map(|()| perhaps_twice),
             }
         }
     }
@@ -192,7 +206,7 @@ impl Kusto {
         let mapping = "SentinelAxiomPullsMap";
         self.fit(&to.database, &Table::typed(RECORDS, mapping, RECORD_COLUMNS), to.create).await?;
         let records = KustoTable { table: RECORDS.to_owned(), mapping: mapping.to_owned(), raw: false, ..to.clone() };
-        self.ingest(&records, lines).await
+        self.ingest(&records, lines).await.map(drop)
     }
 
     async fn fit(&self, database: &str, table: &Table, create: bool) -> Result<(), KustoError> {

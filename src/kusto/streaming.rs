@@ -8,18 +8,14 @@ use super::rest::Rest;
 /// Bytes of rows in a request. "Streaming ingestion" allows 4 MB.
 const PIECE: usize = 3_500_000;
 
-/// Stores rows, each a line of JSON.
-pub(super) async fn ingest(rest: &Rest, to: (&str, &str, &str), lines: &[u8]) -> Result<(), KustoError> {
-    for piece in pieces(lines) {
-        let request =
-            rest.client.post(rest.streaming(to)).header(CONTENT_TYPE, "application/json").body(piece.to_vec());
-        rest.send("stream rows into the table", request).await?;
-    }
-    Ok(())
+/// Stores one of the pieces.
+pub(super) async fn ingest(rest: &Rest, to: (&str, &str, &str), piece: &[u8]) -> Result<(), KustoError> {
+    let request = rest.client.post(rest.streaming(to)).header(CONTENT_TYPE, "application/json").body(piece.to_vec());
+    rest.send("stream rows into the table", request).await.map(drop)
 }
 
 /// Whole lines, as many as fit; a longer one alone.
-fn pieces(mut lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn pieces(mut lines: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         if lines.is_empty() {
             return None;

@@ -206,6 +206,11 @@ impl<'a> Reader<'a> {
         let (mode, at) = self.required(entries, "mode")?;
         match mode.as_str() {
             "incremental" => self.incremental(entries, source, what).map(Mode::Incremental),
+            "snapshot" if source == Some(Source::LogAnalytics(Plan::Basic)) => {
+                let what = "a snapshot of a table of the plan basic would be billed for all of it again and again: use incremental";
+                self.problem(at, what);
+                None
+            }
             "snapshot" => {
                 let key = self.text(entries, "key");
                 let columns: Vec<String> =

@@ -135,6 +135,13 @@ fn what_is_no_toml_is_told_where() {
 }
 
 #[test]
+fn what_would_be_billed_again_and_again_is_refused() {
+    let text = "[[pull]]\nname = \"n\"\nsource = \"log-analytics\"\nplan = \"basic\"\ntable = \"T\"\nmode = \"snapshot\"\nschedule = \"0 0 * * * *\"\n";
+    let problems = read("f", text).unwrap_err();
+    assert!(problems.problems[0].line == 6 && problems.problems[0].what.contains("use incremental"), "{problems}");
+}
+
+#[test]
 fn two_pulls_of_one_name_are_one_too_many() {
     let one = "[[pull]]\nname = \"n\"\nsource = \"log-analytics\"\ntable = \"T\"\nmode = \"snapshot\"\nschedule = \"0 0 * * * *\"\n";
     let problems = read("f", &[one, &one.replace("\"n\"", "\"N\"")].concat()).unwrap_err();

@@ -30,7 +30,9 @@ struct Walk<'q> {
 impl Running<'_> {
     pub(super) async fn incremental(&mut self, by: &Incremental) -> Result<(), PullError> {
         let query = Query::incremental(&self.pull.kql, &self.hidden().await?, &by.watermark);
-        let columns = self.columns(&query.columns()).await?;
+        let sample = self.sample(&query.sample()).await?;
+        let size = PageSize::for_rows_like(&sample);
+        let columns = sample.columns;
         if !columns.iter().any(|column| column.name == query.watermark() && column.kind == "datetime") {
             return Err(Self::no_column(query.watermark(), &columns));
         }
@@ -39,7 +41,7 @@ impl Running<'_> {
         let window = self.window(by);
         self.run().window = Some(window);
         let known = self.held.state.seen.known_from(window.from);
-        let mut walk = Walk { query: &query, by, columns, known, size: PageSize::default() };
+        let mut walk = Walk { query: &query, by, columns, known, size };
         let mut left = window;
         while !left.is_empty() {
             if self.until.over() {
@@ -49,7 +51,7 @@ impl Running<'_> {
         }
         // Nothing new moves the watermark, too.
         self.held.state.reach(window.to, by);
-        self.note_lost_rows(&query, by).await
+        self.note_lost_rows(&walk, window).await
     }
 
     /// From behind the watermark, where all rows that were delivered are known, to what is old enough.
@@ -164,16 +166,18 @@ impl Running<'_> {
         matches!(self.pull.source, Source::LogAnalytics(_)).then_some(Window { from, to })
     }
 
-    /// Rows without a watermark are never seen: somebody should know.
-    async fn note_lost_rows(&mut self, query: &Query, by: &Incremental) -> Result<(), PullError> {
-        if by.watermark == INGESTION_TIME {
+    /// Rows without a watermark are never seen: somebody should know. They are looked for in the time of the run, by the column that each row has.
+    async fn note_lost_rows(&mut self, walk: &Walk<'_>, window: Window) -> Result<(), PullError> {
+        let watermark = &walk.by.watermark;
+        if self.is_billed() || [INGESTION_TIME, "TimeGenerated", "Timestamp"].contains(&watermark.as_str()) {
             return Ok(());
         }
-        let lost = self.count(&query.without_watermark(), None).await?;
+        let has_timestamp = walk.columns.iter().any(|column| column.name == "Timestamp");
+        let since = has_timestamp.then_some(("Timestamp", window.from));
+        let lost = self.count(&walk.query.without_watermark(since), self.span(walk.by, window)).await?;
         if lost > 0 {
             let note = format!(
-                "{lost} rows have no {} and are never pulled: choose another watermark, or mode = \"snapshot\"",
-                by.watermark
+                "{lost} rows have no {watermark} and are never pulled: choose another watermark, or mode = \"snapshot\""
             );
             tracing::warn!(pull = self.pull.name, "{note}");
             self.run().notes.push(note);

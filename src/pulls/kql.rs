@@ -10,6 +10,9 @@ pub const PULLED_AT: &str = "_PulledAt";
 /// Column of a count.
 pub const ROWS: &str = "Rows";
 
+/// Rows of a sample.
+const SAMPLE: u64 = 50;
+
 /// What is asked again and again, in its variations.
 #[derive(Debug, Clone)]
 pub struct Query {
@@ -55,10 +58,10 @@ impl Query {
         self.watermark.as_deref().unwrap_or_default()
     }
 
-    /// The columns, and no row.
+    /// The columns, and some rows to see how large they are.
     #[must_use]
-    pub fn columns(&self) -> String {
-        format!("{}\n| take 0", self.kql)
+    pub fn sample(&self) -> String {
+        format!("{}\n| take {SAMPLE}", self.kql)
     }
 
     /// The first rows of a window by their watermark, at most so many.
@@ -83,10 +86,11 @@ impl Query {
         format!("{}\n| summarize {ROWS} = count()", self.at(at))
     }
 
-    /// How many rows have no watermark: no incremental pull ever sees them.
+    /// How many rows have no watermark, of those since some time by another column: no incremental pull ever sees them.
     #[must_use]
-    pub fn without_watermark(&self) -> String {
-        format!("{}\n| where isnull({})\n| summarize {ROWS} = count()", self.kql, self.watermark())
+    pub fn without_watermark(&self, since: Option<(&str, Ticks)>) -> String {
+        let since = since.map(|(column, from)| format!("\n| where {column} >= datetime({from})")).unwrap_or_default();
+        format!("{}{since}\n| where isnull({})\n| summarize {ROWS} = count()", self.kql, self.watermark())
     }
 
     fn at(&self, at: Option<Ticks>) -> String {
@@ -112,7 +116,7 @@ mod tests {
         let window = Window { from: Ticks(0), to: Ticks(10_000_000) };
         let query = Query::incremental("T_CL", &["_ItemId".to_owned()], INGESTION_TIME);
         let whole = "T_CL\n| extend _ItemId\n| extend _PulledAt = ingestion_time()";
-        assert_eq!(query.columns(), format!("{whole}\n| take 0"));
+        assert_eq!(query.sample(), format!("{whole}\n| take 50"));
         assert_eq!(
             query.page(window, 7),
             format!(
@@ -127,8 +131,13 @@ mod tests {
                 "{whole}\n| where _PulledAt == datetime(1970-01-01T00:00:00.0000001Z)\n| where hash(_ItemId, 2) == 1\n| take 7"
             )
         );
-        let query = Query::incremental("D | where x", &[], "Timestamp");
-        assert_eq!(query.without_watermark(), "D | where x\n| where isnull(Timestamp)\n| summarize Rows = count()");
+        let query = Query::incremental("D | where x", &[], "Seen");
+        assert_eq!(query.without_watermark(None), "D | where x\n| where isnull(Seen)\n| summarize Rows = count()");
+        let since = query.without_watermark(Some(("Timestamp", Ticks(0))));
+        assert!(
+            since.contains("| where Timestamp >= datetime(1970-01-01T00:00:00.0000000Z)\n| where isnull(Seen)"),
+            "{since}"
+        );
         let keys =
             |key: &[&str]| Query::snapshot("D", &[], &key.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>());
         assert_eq!(keys(&[]).part(None, half, 9), "D\n| where hash(tostring(pack_all()), 2) == 1\n| take 9");

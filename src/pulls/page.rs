@@ -6,7 +6,7 @@ use crate::query::window::{Ticks, Window};
 use super::kql::PULLED_AT;
 use super::seen::Mark;
 
-/// Rows of a page that nothing is known of.
+/// Most rows of the first page.
 const ROWS: u64 = 20_000;
 /// Most rows of a page: the services give 100,000 and 500,000, but a page is in memory, and is sent again after a crash.
 const MOST_ROWS: u64 = 50_000;
@@ -88,13 +88,14 @@ pub struct PageSize {
     span: Option<i64>,
 }
 
-impl Default for PageSize {
-    fn default() -> Self {
-        Self { rows: ROWS, span: None }
-    }
-}
-
 impl PageSize {
+    /// For rows like these few.
+    #[must_use]
+    pub fn for_rows_like(sample: &Rows) -> Self {
+        let bytes_of_a_row = (sample.lines.len() as u64).checked_div(sample.count).unwrap_or_default();
+        Self { rows: (BYTES / bytes_of_a_row.max(1)).clamp(1, ROWS), span: None }
+    }
+
     /// The part of what is left that should be asked for next.
     #[must_use]
     pub fn window(&self, left: Window) -> Window {
@@ -163,8 +164,10 @@ mod tests {
     #[test]
     fn pages_shrink_when_too_much_was_asked_for_and_grow_again() {
         let left = Window { from: Ticks(0), to: Ticks(1000) };
-        let mut size = PageSize::default();
-        assert_eq!(size.window(left), left);
+        let mut size = PageSize::for_rows_like(&reply(&[], ""));
+        assert_eq!((size.rows, size.window(left)), (ROWS, left));
+        let large = format!("{{\"a\":\"{}\"}}\n", "x".repeat(10_000));
+        assert_eq!(PageSize::for_rows_like(&reply(&["a"], &large)).rows, 1676);
         size.too_much(left);
         assert_eq!((size.rows, size.window(left).to), (ROWS / 2, Ticks(500)));
         size.came(10, 10_000);

@@ -10,7 +10,7 @@ use super::pull::{INGESTION_TIME, Mode, Pull, Source};
 use super::sink::{Sink, SinkError};
 use super::state::{Run, State, Status};
 use super::store::{Claim, Held, StoreError};
-use crate::loganalytics::explore;
+use crate::loganalytics::{Plan, explore};
 use crate::query::AskError;
 use crate::query::rows::{Column, Rows};
 use crate::query::window::{Ticks, Window};
@@ -227,19 +227,24 @@ impl Running<'_> {
             return Ok(Vec::new());
         };
         let kql = &self.pull.kql;
-        let columns = |names: &[String]| Query::snapshot(kql, names, &[]).columns();
+        let columns = |names: &[String]| Query::snapshot(kql, names, &[]).sample();
         let hidden = explore::hidden(log_analytics, columns, plan);
         Ok(self.held.renewing(unless_over(self.until, hidden)).await?.ok_or(PullError::Over)??)
     }
 
-    /// Asks for the columns; learns the service's clock on the way.
-    pub(super) async fn columns(&mut self, kql: &str) -> Result<Vec<Column>, PullError> {
-        let reply = self.ask_small(kql, None).await?;
+    /// Asks for the columns and some rows; learns the service's clock on the way.
+    pub(super) async fn sample(&mut self, kql: &str) -> Result<Rows, PullError> {
+        let reply = self.ask_small(kql, self.is_billed().then_some(explore::NONE)).await?;
         if let Some(served) = reply.served {
             // A clock that goes ahead must not make us believe that rows of its future had all come.
             self.now = self.now.min(served);
         }
-        Ok(reply.columns)
+        Ok(reply)
+    }
+
+    /// Whether each question costs, by the time that it is about.
+    pub(super) fn is_billed(&self) -> bool {
+        self.pull.source == Source::LogAnalytics(Plan::Basic)
     }
 
     /// Sees that rows with these columns, and the ones that we add, can come.
@@ -272,6 +277,7 @@ impl Running<'_> {
         let run = self.run();
         run.rows += sent.rows;
         run.set_aside += sent.set_aside;
+        run.perhaps_twice += sent.perhaps_twice;
         run.bytes += lines.len() as u64;
         run.pages += 1;
         arrived(&mut self.held.state);

@@ -71,8 +71,8 @@ impl<'a> Sink<'a> {
         match self {
             Self::Axiom { flow, dataset } => Ok(send::send(flow, dataset, source, lines).await?),
             Self::Kusto { cluster, table } => {
-                cluster.ingest(table, lines).await?;
-                Ok(Arrived { rows, set_aside: 0 })
+                let perhaps_twice = cluster.ingest(table, lines).await?;
+                Ok(Arrived { rows, set_aside: 0, perhaps_twice })
             }
         }
     }

@@ -4,18 +4,12 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 
 use super::incremental::{PARTS, divide};
 use super::kql::Query;
-use super::page::write_line;
+use super::page::{PageSize, write_line};
 use super::run::{PullError, Running, unless_over};
 use super::state::Snapshot;
 use crate::loganalytics::kql::{Part, WHOLE};
 use crate::query::AskError;
 use crate::query::rows::{Column, Rows};
-
-/// Rows of a part that is aimed at.
-const ROWS: u64 = 20_000;
-
-/// Rows of a part that a reply may have: more than are aimed at, since no hash is quite even.
-const MOST_ROWS: u64 = 50_000;
 
 /// Parts that are asked for at a time.
 const AT_ONCE: usize = 4;
@@ -23,21 +17,24 @@ const AT_ONCE: usize = 4;
 impl Running<'_> {
     pub(super) async fn snapshot(&mut self, key: &[String]) -> Result<(), PullError> {
         let query = Query::snapshot(&self.pull.kql, &self.hidden().await?, key);
-        let columns = self.columns(&query.columns()).await?;
+        let sample = self.sample(&query.sample()).await?;
+        let size = PageSize::for_rows_like(&sample).rows;
+        let columns = sample.columns;
         let mut more = vec![("observed_at", "datetime"), ("snapshot_id", "string")];
         if !columns.iter().any(|column| column.name == "TimeGenerated") {
             more.push(("TimeGenerated", "datetime"));
         }
         self.prepare(&columns, &more).await?;
-        self.begin(&query).await?;
-        self.parts(&query, &columns).await?;
+        self.begin(&query, size).await?;
+        // No hash is quite even.
+        self.parts(&query, &columns, size.saturating_mul(2)).await?;
         let complete = self.held.state.snapshot.take();
         self.run().snapshot_rows = complete.map(|snapshot| snapshot.rows);
         Ok(())
     }
 
-    /// Begins a snapshot, or goes on with the one that was begun, unless the next one is due by now.
-    async fn begin(&mut self, query: &Query) -> Result<(), PullError> {
+    /// Begins a snapshot in parts of about so many rows, or goes on with the one that was begun, unless the next one is due by now.
+    async fn begin(&mut self, query: &Query, size: u64) -> Result<(), PullError> {
         let (now, schedule) = (self.now, &self.pull.schedule);
         if let Some(old) = self.held.state.snapshot.take_if(|snapshot| schedule.is_due(Some(snapshot.at), now)) {
             let note = format!(
@@ -49,7 +46,7 @@ impl Running<'_> {
         }
         if self.held.state.snapshot.is_none() {
             let counted = self.count(&query.count(None), None).await?;
-            let parts = counted.div_ceil(ROWS).clamp(1, u64::from(PARTS));
+            let parts = counted.div_ceil(size).clamp(1, u64::from(PARTS));
             let left = WHOLE.divided(u32::try_from(parts).unwrap_or(PARTS)).rev().collect();
             let id = self.run().run.clone();
             self.held.state.snapshot = Some(Snapshot { id, at: now, left, counted, rows: 0 });
@@ -60,9 +57,9 @@ impl Running<'_> {
     }
 
     /// Reads several parts at a time and delivers them as they come.
-    async fn parts(&mut self, query: &Query, columns: &[Column]) -> Result<(), PullError> {
+    async fn parts(&mut self, query: &Query, columns: &[Column], most: u64) -> Result<(), PullError> {
         let (pulls, pull) = (self.pulls, self.pull);
-        let read = |part: Part| async move { (part, pulls.ask(pull, &query.part(None, part, MOST_ROWS), None).await) };
+        let read = |part: Part| async move { (part, pulls.ask(pull, &query.part(None, part, most), None).await) };
         let mut waiting = self.held.state.snapshot.as_ref().map(|snapshot| snapshot.left.clone()).unwrap_or_default();
         let mut reading = FuturesUnordered::new();
         loop {
@@ -79,7 +76,7 @@ impl Running<'_> {
                 return Ok(());
             };
             let why = match reply {
-                Ok(reply) if reply.count < MOST_ROWS => {
+                Ok(reply) if reply.count < most => {
                     self.deliver_part(part, &reply, columns).await?;
                     continue;
                 }

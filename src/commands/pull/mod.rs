@@ -22,8 +22,8 @@ use crate::ship::Until;
 
 pub use status::status;
 
-/// Pulls that run at a time: each has a page in memory.
-const AT_ONCE: usize = 4;
+/// Pulls that run at a time: each has a page in memory, or the parts of a snapshot that it reads ahead.
+const AT_ONCE: usize = 3;
 
 /// How long `pull run` lets a run go on; it goes on from there at once.
 const LONG: Duration = Duration::from_secs(30 * 86_400);
