@@ -28,6 +28,7 @@ pub struct Sent {
     rows: u64,
     bytes: u64,
     set_aside: u64,
+    perhaps_twice: u64,
 }
 
 /// The rows are not all there.
@@ -59,6 +60,7 @@ pub struct Delivery<'a> {
     hash: Sha256,
     rows: u64,
     set_aside: u64,
+    perhaps_twice: u64,
     pieces: u32,
     written: Vec<Entry>,
 }
@@ -99,6 +101,12 @@ impl Sent {
         self.set_aside
     }
 
+    /// Rows that were sent again because an answer was lost.
+    #[must_use]
+    pub fn perhaps_twice(&self) -> u64 {
+        self.perhaps_twice
+    }
+
     /// A line of JSON for each blob, or one for the dataset.
     #[must_use]
     pub fn account(&self) -> Vec<u8> {
@@ -120,6 +128,7 @@ impl<'a> Delivery<'a> {
             hash: Sha256::new(),
             rows: 0,
             set_aside: 0,
+            perhaps_twice: 0,
             pieces: 0,
             written: Vec::new(),
         }
@@ -136,6 +145,7 @@ impl<'a> Delivery<'a> {
                 let sent = send::send(self.flow, dataset, (&self.name(), self.offset), &rows.lines).await?;
                 self.rows += sent.rows;
                 self.set_aside += sent.set_aside;
+                self.perhaps_twice += sent.perhaps_twice;
             }
             Target::Storage { zstd } => self.send_to_storage(*zstd, &rows).await?,
         }
@@ -157,7 +167,8 @@ impl<'a> Delivery<'a> {
             serde_json::to_writer(&mut account, entry).expect("texts and numbers are JSON");
             account.push(b'\n');
         }
-        Sent { account, rows: self.rows, bytes: self.offset, set_aside: self.set_aside }
+        let Self { rows, offset: bytes, set_aside, perhaps_twice, .. } = self;
+        Sent { account, rows, bytes, set_aside, perhaps_twice }
     }
 
     /// What stands in `source_blob`, and what refused rows are kept under.

@@ -275,6 +275,7 @@ impl Held {
     pub async fn done(mut self, sent: &Sent) -> Result<Record, LedgerError> {
         let Record { state, rows, bytes, set_aside, .. } = &mut self.record;
         (*state, *rows, *bytes, *set_aside) = (State::Done, sent.rows(), sent.bytes(), sent.set_aside());
+        self.record.perhaps_twice += sent.perhaps_twice();
         self.store(sent.account().into()).await?;
         Ok(self.record)
     }

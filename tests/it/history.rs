@@ -88,6 +88,18 @@ async fn slices_of_several_batches_do_not_wait_for_each_other() {
 }
 
 #[tokio::test]
+async fn rows_that_went_again_because_an_answer_was_lost_are_counted() {
+    let mut world = World::new().await;
+    let workspace = workspace(&mut world, Options::default()).await;
+    workspace.add(table_of("T", (0..100).map(|number| NEW_YEAR + number), ids("T")));
+    // The first request finds that there is no dataset yet.
+    world.axiom.faults().script([rig::axiom::Fault::Pass, rig::axiom::Fault::ResetAfter]);
+    let ran = world.run(&args("run", "T")).await;
+    assert_eq!(arrivals(&world, "T"), BTreeMap::from([(2, 100)]));
+    assert!(ran.code == Some(0) && ran.output.contains("at most 100 sent twice"), "{}", ran.output);
+}
+
+#[tokio::test]
 async fn rows_that_come_to_a_range_after_it_was_moved_are_told() {
     let mut world = World::new().await;
     let workspace = workspace(&mut world, Options::default()).await;

@@ -135,6 +135,17 @@ async fn a_crash_anywhere_loses_no_row_and_repeats_only_what_was_on_its_way() {
     assert!(world.records("t").iter().any(|record| record["status"] == "broke-off"), "no run broke off");
 }
 
+#[tokio::test]
+async fn rows_that_went_again_because_an_answer_was_lost_are_counted() {
+    let (world, Sources { workspace, .. }) = custom("").await;
+    workspace.append_values_at("T_CL", &[row(1, 0), row(2, 0)], &time(60)).unwrap();
+    // The first request finds that there is no dataset yet.
+    world.axiom.faults().script([rig::axiom::Fault::Pass, rig::axiom::Fault::ResetAfter]);
+    world.pull("t", &time(70)).await;
+    assert_eq!(numbers(&world, "T_CL"), BTreeMap::from([(1, 2), (2, 2)]));
+    assert_eq!(number(&world.records("t")[0], "perhaps_twice"), 2);
+}
+
 /// Defect (b): rows with the very time that was reached were dropped.
 #[tokio::test]
 async fn a_row_with_the_time_that_was_reached_is_not_lost() {
