@@ -17,6 +17,9 @@ use crate::query::window::{DAY, Ticks, Window};
 /// Most parts of the rows with one watermark.
 pub(super) const PARTS: u32 = 4096;
 
+/// Least rows of a part that are aimed at, however small pages have become: one that is too large is divided.
+const PART_ROWS: u64 = 1000;
+
 /// Where a run is.
 struct Walk<'q> {
     query: &'q Query,
@@ -110,10 +113,11 @@ impl Running<'_> {
         let window = Window { from: at, to: Ticks(at.0 + 1) };
         let span = self.span(walk.by, window);
         let count = self.count(&walk.query.count(Some(at)), span).await?;
-        let parts = count.div_ceil(walk.size.rows.max(1)).clamp(1, u64::from(PARTS));
+        let aim = walk.size.rows.max(PART_ROWS);
+        let parts = count.div_ceil(aim).clamp(1, u64::from(PARTS));
         let mut left: Vec<Part> = WHOLE.divided(u32::try_from(parts).unwrap_or(PARTS)).rev().collect();
         while let Some(part) = left.pop() {
-            let most = walk.size.rows.saturating_mul(2);
+            let most = aim.saturating_mul(2);
             let why = match self.ask(&walk.query.part(Some(at), part, most), span).await {
                 Ok(reply) if reply.count < most => {
                     let rows = page::rows(&reply, walk.query.watermark())?;

@@ -174,7 +174,13 @@ impl Running<'_> {
         let run = state.runs.last().cloned().unwrap_or_default();
         let owed = state.owed.clone();
         self.held.save().await?;
-        match self.held.renewing(self.sink.record(self.pulls, &owed)).await? {
+        let recorded = async {
+            tokio::select! {
+                recorded = self.sink.record(self.pulls, &owed) => recorded.map_err(PullError::from),
+                () = self.until.long_over() => Err(PullError::Over),
+            }
+        };
+        match self.held.renewing(recorded).await? {
             Ok(()) => self.held.state.owed.clear(),
             Err(error) => tracing::warn!(
                 pull = run.pull,

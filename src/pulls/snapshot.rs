@@ -1,6 +1,7 @@
 //! A snapshot: all rows of a table that tells its present state, under one name and one time, perhaps over several runs.
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::incremental::{PARTS, divide};
 use super::kql::Query;
@@ -59,7 +60,11 @@ impl Running<'_> {
     /// Reads several parts at a time and delivers them as they come.
     async fn parts(&mut self, query: &Query, columns: &[Column], most: u64) -> Result<(), PullError> {
         let (pulls, pull) = (self.pulls, self.pull);
-        let read = |part: Part| async move { (part, pulls.ask(pull, &query.part(None, part, most), None).await) };
+        // Tasks of their own: while rows are on their way to a slow destination, a reply must not wait for us until its time is over.
+        let read = |part: Part| {
+            let (pulls, pull, kql) = (pulls.clone(), pull.clone(), query.part(None, part, most));
+            AbortOnDropHandle::new(tokio::spawn(async move { (part, pulls.ask(&pull, &kql, None).await) }))
+        };
         let mut waiting = self.held.state.snapshot.as_ref().map(|snapshot| snapshot.left.clone()).unwrap_or_default();
         let mut reading = FuturesUnordered::new();
         loop {
@@ -72,9 +77,8 @@ impl Running<'_> {
                 return Err(PullError::Over);
             }
             let next = unless_over(self.until, reading.next());
-            let Some((part, reply)) = self.held.renewing(next).await?.ok_or(PullError::Over)? else {
-                return Ok(());
-            };
+            let Some(read) = self.held.renewing(next).await?.ok_or(PullError::Over)? else { return Ok(()) };
+            let (part, reply) = read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
             let why = match reply {
                 Ok(reply) if reply.count < most => {
                     self.deliver_part(part, &reply, columns).await?;
