@@ -190,7 +190,7 @@ fn the_core_is_pure() {
         "src/json.rs",
         "src/batch.rs",
         "src/source/plan.rs",
-        "src/pulls/file.rs",
+        "src/pulls/file/mod.rs",
         "src/pulls/kql.rs",
         "src/pulls/page.rs",
         "src/pulls/seen.rs",

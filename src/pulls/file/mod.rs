@@ -420,5 +420,4 @@ fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 #[cfg(test)]
-#[path = "file_tests.rs"]
 mod tests;
