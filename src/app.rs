@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use crate::axiom::{Axiom, ConnectError};
 use crate::azure::{self, Queue, StorageError};
 use crate::body::Room;
+use crate::event_hub::EventHub;
 use crate::halted::Halted;
 use crate::refused::RefusedRows;
 use crate::settings::{AfterDelivery, Platform, Settings};
@@ -19,6 +20,8 @@ pub struct App {
     pub settings: Settings,
     /// What a visit needs.
     pub flow: Flow,
+    /// The way of messages of an Event Hub.
+    pub event_hub: EventHub,
     /// The queue that Event Grid and the sweep write to.
     pub queue: Queue,
     reported: Mutex<HashSet<String>>,
@@ -47,7 +50,7 @@ impl App {
         let host = azure::connect_blobs(&settings.host_storage, platform.identity)?;
         let flow = Flow {
             export: azure::connect_blobs(&settings.export, platform.identity)?,
-            refused: RefusedRows::new(host, &settings.refused_container),
+            refused: RefusedRows::new(host.clone(), &settings.refused_container),
             axiom: Axiom::connect(settings.axiom.clone())?,
             policy: Policy {
                 settle_after: i64::try_from(settings.settle_after.as_secs()).unwrap_or(i64::MAX),
@@ -61,7 +64,8 @@ impl App {
             claim_for: settings.claim_for,
         };
         let queue = azure::connect_queue(&settings.host_storage, platform.identity, &settings.work_queue)?;
-        Ok(Self { settings, flow, queue, reported: Mutex::default() })
+        let event_hub = EventHub::new(flow.clone(), host, &settings.events_container, settings.claim_for);
+        Ok(Self { settings, flow, event_hub, queue, reported: Mutex::default() })
     }
 
     /// Lists the export containers for the `most` oldest blobs that have work, and reports what does not belong there, once.

@@ -17,6 +17,7 @@ pub mod ship;
 
 pub mod source;
 
+pub mod event_hub;
 pub mod history;
 pub mod hunting;
 pub mod kusto;

@@ -129,12 +129,21 @@ impl RefusedRows {
     /// # Errors
     /// The rows could not be written: the batch must not count as settled.
     pub async fn keep(&self, delivered: Delivered, origin: &Origin) -> Result<Kept, StorageError> {
-        if !delivered.refused().is_empty() {
-            let at = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
-            let records: Vec<_> = delivered.refused().iter().map(|row| Record::new(origin, row, &at)).collect();
-            self.blobs.put(&self.container, &name(origin, delivered.span()), to_lines(&records).into()).await?;
-        }
+        self.set_aside(delivered.refused(), origin, delivered.span()).await?;
         Ok(Kept { delivered })
+    }
+
+    /// Writes refused rows of a span of a source, if there are any.
+    ///
+    /// # Errors
+    /// The rows could not be written.
+    pub async fn set_aside(&self, refused: &[Refused], origin: &Origin, span: Span) -> Result<(), StorageError> {
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let at = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+        let records: Vec<_> = refused.iter().map(|row| Record::new(origin, row, &at)).collect();
+        self.blobs.put(&self.container, &name(origin, span), to_lines(&records).into()).await
     }
 }
 

@@ -8,13 +8,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::axiom::{Axiom, Destination, Packed, Undelivered};
+use crate::axiom::{Axiom, Packed, Undelivered};
 use crate::azure::{Blobs, Properties, ReadError, StorageError};
 use crate::batch::{Batch, BatchLimits, Span};
 use crate::body::Room;
 use crate::halted::Halted;
-use crate::refused::{Kept, Origin, RefusedRows};
+use crate::refused::{Origin, RefusedRows};
 use crate::report::{End, Visit};
+use crate::send::{self, Delivery, SendError};
 use crate::settings::ZstdLevel;
 use crate::settle::{self, Held, SettleError};
 use crate::source::cut::{Batches, Cut};
@@ -87,6 +88,15 @@ pub enum ShipError {
     /// Somebody asked for the end, and what was under way took too long.
     #[error("wait for Axiom's answer after the end was asked for: what was under way is sent again by the next visit")]
     Stopped,
+}
+
+impl From<SendError> for ShipError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Axiom(error) => Self::Axiom(error),
+            SendError::Storage(error) => Self::Storage(error),
+        }
+    }
 }
 
 /// Visits one blob: looks, claims, ships what is not delivered, commits in order, and deletes what is settled.
@@ -259,12 +269,12 @@ async fn deliver_all(
 }
 
 /// Takes what became of a batch into the marks.
-fn settle(held: &mut Held<'_>, visit: &mut Visit, (kept, error): Sent, failed: &mut Option<ShipError>) {
-    if let Some(kept) = kept {
+fn settle(held: &mut Held<'_>, visit: &mut Visit, delivery: Delivery, failed: &mut Option<ShipError>) {
+    if let Some(kept) = delivery.kept {
         held.settle(&kept);
         visit.settled(&kept);
     }
-    *failed = failed.take().or(error);
+    *failed = failed.take().or(delivery.error.map(ShipError::from));
 }
 
 /// Stores the marks and renews the claim. Storage that does not answer is a failure as any other: they are stored once more when the claim is given up.
@@ -276,28 +286,15 @@ async fn commit(held: &mut Held<'_>, failed: &mut Option<ShipError>) -> Result<(
     Ok(())
 }
 
-/// What became of a batch: the part of it, from its start on, that is in Axiom or set aside, and why it is not all.
-type Sent = (Option<Kept>, Option<ShipError>);
-
 /// One batch on its way, in a task of its own so that several are under way at once; aborted when the claim is lost.
-async fn deliver(flow: Flow, route: Route, packed: Packed) -> Sent {
+async fn deliver(flow: Flow, route: Route, packed: Packed) -> Delivery {
     let task = tokio::spawn(async move {
         let Route { blob, created, dataset } = route;
-        let destination = Destination { dataset: dataset.clone(), blob: Some(blob.to_string()) };
-        let deadline = Instant::now() + BATCH_TRIES;
-        let (delivered, error) = match flow.axiom.deliver(&destination, packed, deadline).await {
-            Ok(delivered) => (Some(delivered), None),
-            Err(mut undelivered) => (undelivered.take_part(), Some(undelivered.into())),
-        };
-        let Some(delivered) = delivered else { return (None, error) };
         let origin = Origin { blob: blob.to_string(), created, dataset };
-        match flow.refused.keep(delivered, &origin).await {
-            Ok(kept) => (Some(kept), error),
-            Err(storage) => (None, error.or(Some(storage.into()))),
-        }
+        send::deliver(&flow, &origin, packed, Instant::now() + BATCH_TRIES).await
     });
     match AbortOnDropHandle::new(task).await {
-        Ok(sent) => sent,
+        Ok(delivery) => delivery,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

@@ -36,8 +36,6 @@ pub(super) struct Delivery<'a> {
     tally: Tally,
     refused: Vec<Refused>,
     warning: Option<String>,
-    /// The rows that are sent next may be in Axiom already.
-    outcome_unknown: bool,
     unreadable: u32,
     missing: u32,
 }
@@ -57,7 +55,6 @@ impl<'a> Delivery<'a> {
             tally: Tally { body_bytes, ..Tally::default() },
             refused,
             warning: None,
-            outcome_unknown: false,
             unreadable: 0,
             missing: 0,
         }
@@ -102,7 +99,7 @@ impl<'a> Delivery<'a> {
                 }
                 Err(error) => {
                     // The request may have arrived, so its outcome is unknown, and that counts as not delivered: rather twice than never.
-                    self.outcome_unknown |= !error.is_connect();
+                    self.tally.outcome_unknown |= !error.is_connect();
                     self.tries.rest(None, Cause::NoAnswer(error)).await?;
                     pieces.push(piece);
                 }
@@ -115,7 +112,7 @@ impl<'a> Delivery<'a> {
         let rows = piece.rows.len() as u64;
         self.tally.requests += 1;
         self.tally.wire_bytes += piece.wire.len() as u64;
-        if std::mem::take(&mut self.outcome_unknown) {
+        if std::mem::take(&mut self.tally.outcome_unknown) {
             self.tally.repeats += 1;
             self.tally.repeated_rows += rows;
         }
@@ -203,12 +200,12 @@ impl<'a> Delivery<'a> {
             }
             Setback::Limit { status, reason, wait } => self.tries.limited(wait, Cause::Answered { status, reason }),
             Setback::Trouble { status, reason, wait, perhaps_taken } => {
-                self.outcome_unknown |= perhaps_taken;
+                self.tally.outcome_unknown |= perhaps_taken;
                 self.tries.rest(wait, Cause::Answered { status, reason }).await
             }
             Setback::Unreadable { reason } => {
                 // Rather twice than never, here against all likelihood; hence only a few times.
-                self.outcome_unknown = true;
+                self.tally.outcome_unknown = true;
                 self.unreadable += 1;
                 match Cause::Unreadable(reason) {
                     cause if self.unreadable > UNREADABLE => Err(self.tries.give_up(None, cause)),
@@ -220,7 +217,7 @@ impl<'a> Delivery<'a> {
 
     fn move_on(&mut self, settled: usize) {
         self.settled = settled;
-        (self.outcome_unknown, self.unreadable, self.missing) = (false, 0, 0);
+        (self.tally.outcome_unknown, self.unreadable, self.missing) = (false, 0, 0);
         self.tries.progress();
     }
 }

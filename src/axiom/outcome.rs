@@ -20,6 +20,8 @@ pub struct Tally {
     pub repeats: u64,
     /// Rows in those repeats.
     pub repeated_rows: u64,
+    /// True while the outcome of the last request is unknown: what is not delivered may be in Axiom all the same.
+    pub outcome_unknown: bool,
 }
 
 /// Proof that every row of a span is in Axiom, or is handed over here as refused. Only the delivery makes one, and only `settle` should take it apart.

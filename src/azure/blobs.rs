@@ -212,10 +212,28 @@ impl Blobs {
     /// # Errors
     /// Any answer but success.
     pub async fn put(&self, container: &str, name: &str, body: Bytes) -> Result<(), StorageError> {
+        self.put_with(container, name, body, &BTreeMap::new()).await
+    }
+
+    /// As [`Self::put`], with metadata.
+    ///
+    /// # Errors
+    /// Any answer but success.
+    pub async fn put_with(
+        &self,
+        container: &str,
+        name: &str,
+        body: Bytes,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<(), StorageError> {
+        let options = || BlockBlobClientUploadOptions {
+            metadata: Some(metadata.clone().into_iter().collect()),
+            ..Default::default()
+        };
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         let end = Instant::now() + PUT_TRIES;
         loop {
-            let Err(error) = self.upload(container, name, &body, BlockBlobClientUploadOptions::default).await else {
+            let Err(error) = self.upload(container, name, &body, options).await else {
                 return Ok(());
             };
             let left = end.saturating_duration_since(Instant::now());

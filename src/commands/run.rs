@@ -58,6 +58,11 @@ pub async fn run(app: &App, once: bool, stop: &CancellationToken) -> Result<Done
 }
 
 async fn round(app: &App, stop: &CancellationToken) -> Result<Done, StorageError> {
+    let until = Until { deadline: Instant::now() + app.settings.visit_deadline, stop: stop.clone() };
+    let replayed = app.event_hub.replay(&until).await?;
+    if replayed.blobs > 0 {
+        tracing::info!("{replayed}");
+    }
     let found = app.sweep(SWEEP_MOST).await?;
     let (blobs, waiting, bytes) = (found.blobs, found.waiting, found.waiting_bytes);
     let mut done = Done { left: waiting - found.work.len() as u64, ..Done::default() };

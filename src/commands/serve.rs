@@ -3,6 +3,7 @@
 //! The contract (measured on the real host): answer `GET /` at once, always; answer every invocation with a JSON object and its content
 //! type (an empty 2xx hangs the host until its timeout kills us); log to stdout; never exit 0; end when the host is gone.
 
+mod event_hub;
 mod history;
 mod pull;
 
@@ -34,8 +35,9 @@ use crate::wake::{Answer, BlobWake, ExportBlob, Ignored, SmallMessage, Wake, Wak
 /// What can be asked of us.
 const ROUTES: &str = "there is only GET / and POST /<function>";
 
-/// Largest invocation, in bytes. A queue message has 64 KiB at most.
-const BODY: usize = 16 * 1024 * 1024;
+/// Largest invocation, in bytes. A queue message has 64 KiB at most; 64 messages of an Event Hub (`maxEventBatchSize` in host.json) may have 1 MiB each, and are
+/// base64.
+const BODY: usize = 128 * 1024 * 1024;
 
 /// The host gives a message up after so many deliveries (`maxDequeueCount` in `host.json`). The last one is answered as done: the sweep finds the
 /// blob again, and the poison queue is left to messages that make no sense.
@@ -49,6 +51,9 @@ const SWEEP_MOST: usize = 1024;
 
 /// Sends to the queue at the same time.
 const SENDS: usize = 16;
+
+/// How long a sweep delivers messages of an Event Hub that wait; the next one goes on.
+const REPLAY: Duration = Duration::from_secs(120);
 
 /// How long visits get to finish what is in flight when the process must end.
 const LAST_COMMITS: Duration = Duration::from_secs(8);
@@ -151,6 +156,7 @@ async fn invoke(
         Ok(Wake::Sweep) => sweep(&handler).await,
         Ok(Wake::History(wake)) => history::slices(&handler, wake).await,
         Ok(Wake::Pull) => pull::due(&handler).await,
+        Ok(Wake::EventHub(wake)) => event_hub::messages(&handler, wake).await,
         Err(error) => {
             tracing::error!(error = report::chain(&error), "an invocation makes no sense");
             let status = if matches!(error, WakeError::UnknownFunction(_)) {
@@ -222,10 +228,13 @@ async fn alone<T: Send + 'static>(blob: &str, work: impl Future<Output = T> + Se
 }
 
 async fn sweep(handler: &Handler) -> Response {
-    match sweep_to_queue(&handler.app).await {
+    let stop = handler.stop.child_token();
+    let _guard = stop.clone().drop_guard();
+    let until = Until { deadline: Instant::now() + REPLAY, stop };
+    match sweep_all(&handler.app, &until).await {
         Ok(said) => {
-            tracing::info!("sweep: {said}");
-            json(StatusCode::OK, Answer::new([said]).to_json())
+            tracing::info!("sweep: {}", said.join("; "));
+            json(StatusCode::OK, Answer::new(said).to_json())
         }
         Err(error) => {
             let said = report::chain(&*error);
@@ -233,6 +242,16 @@ async fn sweep(handler: &Handler) -> Response {
             fail(StatusCode::SERVICE_UNAVAILABLE, &said)
         }
     }
+}
+
+/// Blobs first: their visits go on while rows that wait are delivered here.
+async fn sweep_all(app: &App, until: &Until) -> Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>> {
+    let mut said = vec![sweep_to_queue(app).await?];
+    let replayed = app.event_hub.replay(until).await?;
+    if replayed.blobs > 0 {
+        said.push(replayed.to_string());
+    }
+    Ok(said)
 }
 
 async fn sweep_to_queue(app: &App) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {

@@ -50,6 +50,8 @@ pub struct Settings {
     pub work_queue: String,
     /// Name of the container for rows set aside.
     pub refused_container: String,
+    /// Name of the container for messages of an Event Hub that wait.
+    pub events_container: String,
     /// Quiet time before a shipped append blob is deleted.
     pub settle_after: Duration,
     /// What becomes of a blob that is delivered in full.
@@ -103,7 +105,8 @@ impl Settings {
         let history = log_analytics::read_history(r, export.as_ref());
         let pulls = pulls::read(r);
         let work_queue = r.storage_name("WORK_QUEUE");
-        let refused_container = read_refused_container(r);
+        let refused_container = read_container(r, "REFUSED_CONTAINER");
+        let events_container = read_container(r, "EVENTS_CONTAINER");
         let settle_after = r.seconds("SETTLE_AFTER", 1..=172_800);
         let after_delivery = [("delete", AfterDelivery::Delete), ("keep", AfterDelivery::Keep)];
         let after_delivery = r.choice("AFTER_DELIVERY", &after_delivery);
@@ -127,6 +130,7 @@ impl Settings {
             pulls: pulls?,
             work_queue,
             refused_container,
+            events_container,
             settle_after: settle_after?,
             after_delivery: after_delivery?,
             tables,
@@ -142,12 +146,11 @@ impl Settings {
     }
 }
 
-fn read_refused_container(reader: &mut Reader) -> String {
-    const NAME: &str = "REFUSED_CONTAINER";
-    let container = reader.storage_name(NAME);
+fn read_container(reader: &mut Reader, name: &str) -> String {
+    let container = reader.storage_name(name);
     if container.starts_with("am-") {
         let remedy = "choose another name: containers am-... belong to data export, and the sweep would look into it";
-        reader.problem(NAME, format!("is {}", quote(&container)), remedy);
+        reader.problem(name, format!("is {}", quote(&container)), remedy);
     }
     container
 }

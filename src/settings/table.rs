@@ -130,6 +130,19 @@ pub const SETTINGS: &[Setting] = &[
         "its address: by default `https://graph.microsoft.com`, and `https://api.security.microsoft.com` with `xdr`",
     ),
     default("HUNTING_CALLS", "45", "calls", "hunting queries in a minute, spread evenly"),
+    optional(
+        "EVENT_HUB",
+        "connection",
+        "the Event Hubs namespace whose messages `function-event-hub` takes (docs/defender.md); read by the host",
+    ),
+    default("EVENT_HUB_NAME", "defender-for-cloud", "event hub", "the hub in that namespace; read by the host"),
+    default("EVENT_HUB_CONSUMER_GROUP", "sentinel-axiom", "consumer group", "ours alone; read by the host"),
+    default(
+        "EVENTS_CONTAINER",
+        "events",
+        "container",
+        "messages that wait for Axiom, and how far each partition is delivered, in `AzureWebJobsStorage`",
+    ),
     default("LOG_LEVEL", "info", "error, warn, info, debug or trace", "least severe line that is logged"),
 ];
 

@@ -7,12 +7,14 @@ mod address;
 mod answer;
 mod envelope;
 mod event;
+mod event_hub;
 mod export_blob;
 mod message;
 mod reject;
 mod slice;
 
 pub use answer::Answer;
+pub use event_hub::{EventHubWake, Message, Partition};
 pub use export_blob::ExportBlob;
 pub use message::SmallMessage;
 pub use reject::Reject;
@@ -30,6 +32,8 @@ pub const SWEEP: &str = "function-sweep";
 pub const HISTORY: &str = "function-history";
 /// Name of the function that the timer of pulls triggers.
 pub const PULL: &str = "function-pull";
+/// Name of the function that an Event Hub triggers.
+pub const EVENT_HUB: &str = "function-event-hub";
 
 /// Everything that can wake the program under the Functions host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub enum Wake {
     History(HistoryWake),
     /// The timer of pulls: run those that are due.
     Pull,
+    /// Messages of an Event Hub, themselves.
+    EventHub(EventHubWake),
 }
 
 /// What a message on the queue of slices says.
@@ -107,6 +113,7 @@ impl Wake {
             PULL => Ok(Self::Pull),
             BLOB_TRIGGER => BlobWake::parse(body, account).map(Self::Blobs),
             HISTORY => HistoryWake::parse(body).map(Self::History),
+            EVENT_HUB => EventHubWake::parse(body).map(Self::EventHub),
             _ => Err(WakeError::UnknownFunction(shorten(function))),
         }
     }

@@ -11,6 +11,7 @@ mod claims;
 mod configuration;
 mod container;
 mod envelopes;
+mod event_hub;
 mod growing;
 mod history;
 mod history_queue;

@@ -8,6 +8,7 @@ use std::{fs, io};
 use anyhow::{Context, bail};
 use serde_json::Value;
 
+use super::event_hub;
 use super::schedule::Schedule;
 
 /// What the app root says, settings filled in.
@@ -25,7 +26,7 @@ pub(crate) struct App {
     pub(crate) function_timeout: Option<Duration>,
     /// `extensions.queues`.
     pub(crate) queues: Queues,
-    /// Every function with a queue or timer trigger.
+    /// Every function.
     pub(crate) functions: Vec<Function>,
 }
 
@@ -56,6 +57,8 @@ pub(crate) struct Function {
 pub(crate) enum Trigger {
     /// A storage queue, and the connection string of its account.
     Queue { queue: String, connection: String },
+    /// An Event Hub.
+    EventHub(event_hub::Binding),
     /// A schedule.
     Timer { schedule: Schedule, monitored: bool, run_on_startup: bool },
 }
@@ -71,7 +74,8 @@ impl App {
         };
         let arguments = description["arguments"].as_array().map_or(&[][..], Vec::as_slice);
         let initialization = span(&host["customHandler"]["initializationTimeout"])?;
-        let functions = folders(&root)?.iter().map(|folder| function(folder, settings)).collect::<Result<_, _>>()?;
+        let read = |folder: &PathBuf| function(folder, settings, &host["extensions"]["eventHubs"]);
+        let functions = folders(&root)?.iter().map(read).collect::<Result<_, _>>()?;
         Ok(App {
             executable: root.join(executable),
             arguments: arguments.iter().filter_map(Value::as_str).map(|argument| expand(argument, settings)).collect(),
@@ -125,7 +129,7 @@ fn folders(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-fn function(folder: &Path, settings: &HashMap<String, String>) -> anyhow::Result<Function> {
+fn function(folder: &Path, settings: &HashMap<String, String>, event_hubs: &Value) -> anyhow::Result<Function> {
     let name = folder.file_name().expect("a listed folder has a name").to_string_lossy().into_owned();
     let json = read_json(&folder.join("function.json"))?;
     let bindings = json["bindings"].as_array().map_or(&[][..], Vec::as_slice);
@@ -147,6 +151,10 @@ fn function(folder: &Path, settings: &HashMap<String, String>) -> anyhow::Result
             let schedule = Schedule::parse(&text("schedule")?).with_context(|| format!("function {name}"))?;
             let monitored = binding["useMonitor"].as_bool().unwrap_or(true) && !schedule.below_one_minute();
             Trigger::Timer { schedule, monitored, run_on_startup: binding["runOnStartup"].as_bool().unwrap_or(false) }
+        }
+        "eventHubTrigger" => {
+            let binding = event_hub::Binding::read(text, &json, event_hubs);
+            Trigger::EventHub(binding.with_context(|| format!("function {name}"))?)
         }
         other => bail!("function {name}: the stand-in does not drive a {other}"),
     };
@@ -195,7 +203,7 @@ fn expand(text: &str, settings: &HashMap<String, String>) -> String {
 }
 
 /// A .NET time span, `hh:mm:ss`; `None` where the value is missing.
-fn span(value: &Value) -> anyhow::Result<Option<Duration>> {
+pub(crate) fn span(value: &Value) -> anyhow::Result<Option<Duration>> {
     let Some(text) = value.as_str() else { return Ok(None) };
     let parts: Vec<u64> =
         text.split(':').map(str::parse).collect::<Result<_, _>>().with_context(|| format!("read {text:?}"))?;
@@ -225,7 +233,14 @@ mod tests {
         assert_eq!(app.function_timeout, Some(Duration::from_secs(1800)));
         assert_eq!((app.queues.batch_size, app.queues.new_batch_threshold, app.queues.max_dequeue_count), (8, 4, 5));
         assert_eq!(app.queues.visibility_timeout, Duration::from_secs(60));
-        let [blob, history, pull, sweep] = &app.functions[..] else { panic!("four functions: {:?}", app.functions) };
+        let [blob, event_hub, history, pull, sweep] = &app.functions[..] else {
+            panic!("five functions: {:?}", app.functions)
+        };
+        let Trigger::EventHub(binding) = &event_hub.trigger else { panic!("{:?}", event_hub.trigger) };
+        assert_eq!((event_hub.name.as_str(), event_hub.binding.as_str()), ("function-event-hub", "messages"));
+        assert!(binding.many && binding.most == 64 && binding.encoding == event_hub::Encoding::Binary);
+        // The checkpoint must not pass what is neither delivered nor kept.
+        assert!(binding.retry.as_ref().is_some_and(|retry| retry.most < 0));
         assert_eq!((blob.name.as_str(), blob.binding.as_str()), ("function-blob-trigger", "event"));
         assert!(
             matches!(&blob.trigger, Trigger::Queue { queue, connection } if queue == "q1" && connection == "storage")

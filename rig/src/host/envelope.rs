@@ -50,10 +50,7 @@ pub(crate) fn queue(binding: &str, text: &str, facts: &QueueFacts, sys: &Sys) ->
         member("PopReceipt", literal(&facts.pop_receipt)),
         sys_member(sys),
     ];
-    for (key, value) in Json::object(text).unwrap_or_default() {
-        leak(&mut metadata, key, value);
-    }
-    metadata.retain(|(key, _)| !key.to_ascii_lowercase().ends_with("trigger"));
+    leaked(&mut metadata, text);
     body(binding, literal(text), metadata)
 }
 
@@ -93,12 +90,20 @@ pub(crate) fn guid() -> String {
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
-fn body(binding: &str, value: Json, metadata: Vec<(String, Json)>) -> String {
+/// The payload's own members over what the host says, where its text is an object; keys that end in `trigger` vanish.
+pub(crate) fn leaked(metadata: &mut Vec<(String, Json)>, text: &str) {
+    for (key, value) in Json::object(text).unwrap_or_default() {
+        leak(metadata, key, value);
+    }
+    metadata.retain(|(key, _)| !key.to_ascii_lowercase().ends_with("trigger"));
+}
+
+pub(crate) fn body(binding: &str, value: Json, metadata: Vec<(String, Json)>) -> String {
     let data = Json::Object(vec![member(binding, value)]);
     Json::Object(vec![member("Data", data), member("Metadata", Json::Object(metadata))]).to_string()
 }
 
-fn sys_member(sys: &Sys) -> (String, Json) {
+pub(crate) fn sys_member(sys: &Sys) -> (String, Json) {
     let members = vec![
         member("MethodName", Json::Text(sys.function.clone())),
         member("UtcNow", Json::Text(clock::ticks(sys.now))),
@@ -124,11 +129,11 @@ fn leak(metadata: &mut Vec<(String, Json)>, key: String, value: Json) {
 }
 
 /// A text as the host passes texts: a string that holds a JSON string literal.
-fn literal(text: &str) -> Json {
+pub(crate) fn literal(text: &str) -> Json {
     Json::Text(quote(text))
 }
 
-fn member(key: &str, value: Json) -> (String, Json) {
+pub(crate) fn member(key: &str, value: Json) -> (String, Json) {
     (key.to_owned(), value)
 }
 

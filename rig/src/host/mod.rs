@@ -9,6 +9,7 @@ mod app;
 mod caller;
 mod clock;
 mod envelope;
+mod event_hub;
 mod handler;
 mod http;
 mod json;
@@ -41,6 +42,7 @@ use self::timer::Timer;
 
 pub use self::app::stage;
 pub use self::caller::InvocationResult;
+pub use self::event_hub::{Encoding, EventHub};
 pub use self::judge::{Answer, Verdict};
 pub use self::queue::Trouble;
 pub use self::record::{Level, Line, OnLine, Stats};
@@ -76,6 +78,12 @@ pub struct HostOptions {
     pub drain: Duration,
     /// Duplicates and disorder on the queue.
     pub trouble: Trouble,
+    /// The hub behind every Event Hubs trigger; without it none fires.
+    pub event_hub: Option<EventHub>,
+    /// In place of the trigger's `dataType`.
+    pub encoding: Option<Encoding>,
+    /// In place of the intervals of the function's `retry`.
+    pub retry_interval: Option<Duration>,
     /// Called with every line that the handler prints.
     pub on_line: Option<OnLine>,
 }
@@ -95,6 +103,9 @@ impl HostOptions {
             use_content_length: false,
             drain: Duration::from_secs(10),
             trouble: Trouble::default(),
+            event_hub: None,
+            encoding: None,
+            retry_interval: None,
             on_line: None,
         }
     }
@@ -159,6 +170,17 @@ impl Host {
                 });
                 self.timers.push(Arc::clone(&timer));
                 timer.run(*run_on_startup, stop).boxed()
+            }
+            Trigger::EventHub(binding) => {
+                let Some(hub) = options.event_hub.clone() else { return Ok(()) };
+                let mut binding = binding.clone();
+                binding.encoding = options.encoding.unwrap_or(binding.encoding);
+                if let (Some(retry), Some(interval)) = (&mut binding.retry, options.retry_interval) {
+                    (retry.first, retry.last) = (interval, interval);
+                }
+                let (function, binding_name) = (function.name.clone(), function.binding.clone());
+                let caller = Arc::clone(&self.caller);
+                Arc::new(event_hub::Listener { function, binding_name, binding, hub, caller }).run(stop).boxed()
             }
             Trigger::Queue { queue, connection } => {
                 let mut queues = app.queues.clone();

@@ -26,6 +26,8 @@ pub struct Stats {
     pub redelivered: u64,
     /// Copies that the host itself put on the queue, on request.
     pub duplicated: u64,
+    /// Events that the checkpoint passed although no call for them succeeded.
+    pub events_lost: u64,
     /// Messages moved to the poison queue.
     pub poisoned: u64,
     /// Error events: exits other than 0 and 200, kills, starts that were never answered.

@@ -22,7 +22,8 @@ async fn the_rows_arrive_as_they_were() {
     assert_eq!(delivered.refused().iter().map(|bad| &bad.row[..]).collect::<Vec<_>>(), [b"nope"]);
     let wire_bytes = request.body.len() as u64;
     let body_bytes = request.text().len() as u64;
-    let expected = Tally { rows: 2, body_bytes, wire_bytes, requests: 1, repeats: 0, repeated_rows: 0 };
+    let expected =
+        Tally { rows: 2, body_bytes, wire_bytes, requests: 1, repeats: 0, repeated_rows: 0, outcome_unknown: false };
     assert_eq!(*delivered.tally(), expected);
 }
 

@@ -1,6 +1,7 @@
 //! One world for each test: an account of the shared emulator, an Axiom, and the shipped binary.
 
 mod blob;
+pub mod defender;
 pub mod invocation;
 mod process;
 pub mod pulls;
