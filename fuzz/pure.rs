@@ -7,6 +7,12 @@
 pub mod history {
     pub mod slice;
 }
+/// Messages of an Event Hub.
+#[path = "../src/event_hub"]
+pub mod event_hub {
+    pub mod kind;
+    pub mod rows;
+}
 #[path = "../src/json.rs"]
 pub mod json;
 #[path = "../src/lines.rs"]

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-10}
 targets=("${@:2}")
-[ ${#targets[@]} -gt 0 ] || targets=(answer blob_name envelope framing reply row)
+[ ${#targets[@]} -gt 0 ] || targets=(answer blob_name envelope framing message reply row)
 source .ci/tools.sh
 # cargo-fuzz instruments with `-Z`-like flags that stable refuses otherwise.
 export RUSTC_BOOTSTRAP=1

@@ -6,7 +6,7 @@
 
 pub mod kind;
 mod reached;
-mod rows;
+pub mod rows;
 mod waiting;
 
 use std::time::Duration;
@@ -16,14 +16,14 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::azure::{Blobs, StorageError};
-use crate::batch::Span;
+use crate::batch::{Refused, Span};
 use crate::refused::Origin;
 use crate::send::{self, Sent};
 use crate::ship::{Flow, Until};
 use crate::wake::{EventHubWake, Message};
 
 use reached::Reached;
-use rows::Rows;
+use rows::{Bad, Rows};
 pub use waiting::Replayed;
 use waiting::Waiting;
 
@@ -130,8 +130,14 @@ impl EventHub {
     async fn set_aside(&self, rows: &Rows, source: &str) -> Result<(), StorageError> {
         let dataset = self.flow.axiom.dataset_for(Some(kind::OTHER), kind::OTHER);
         let origin = Origin { blob: source.to_owned(), created: OffsetDateTime::UNIX_EPOCH, dataset };
-        let span = Span { start: 0, end: rows.bad.last().map_or(0, |bad| bad.source + 1) };
-        self.flow.refused.set_aside(&rows.bad, &origin, span).await
+        let refused = |bad: &Bad| Refused {
+            source: bad.number,
+            row: bad.object.clone(),
+            reason: bad.reason.to_string(),
+            perhaps_delivered: false,
+        };
+        let span = Span { start: 0, end: rows.bad.last().map_or(0, |bad| bad.number + 1) };
+        self.flow.refused.set_aside(&rows.bad.iter().map(refused).collect::<Vec<_>>(), &origin, span).await
     }
 
     /// Delivers the rows of a table; those that Axiom does not take in time wait.

@@ -8,26 +8,36 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::kind;
-use crate::batch::Refused;
 use crate::lines::{BadRow, check_row, is_blank};
 use crate::wake::Message;
 
 /// The rows of a batch of messages.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Rows {
+pub struct Rows {
     /// Rows by table, as lines.
     pub tables: BTreeMap<String, Vec<u8>>,
     /// How many these are.
     pub rows: u64,
-    /// What is no row that can be sent. `source` counts the objects of the batch.
-    pub bad: Vec<Refused>,
+    /// What is no row that can be sent.
+    pub bad: Vec<Bad>,
     objects: u64,
+}
+
+/// What cannot be sent.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Bad {
+    /// Its place among the objects of the batch.
+    pub number: u64,
+    /// Its bytes.
+    pub object: Vec<u8>,
+    /// Why.
+    pub reason: BadRow,
 }
 
 impl Rows {
     /// Takes the messages apart. A row has `row_bytes` bytes at most.
     #[must_use]
-    pub(super) fn of(messages: &[Message], row_bytes: usize) -> Self {
+    pub fn of(messages: &[Message], row_bytes: usize) -> Self {
         let mut rows = Self::default();
         for message in messages {
             rows.take(message, row_bytes);
@@ -55,12 +65,7 @@ impl Rows {
                 lines.push(b'\n');
                 self.rows += 1;
             }
-            Err(bad) => self.bad.push(Refused {
-                source: self.objects - 1,
-                row: object.to_owned(),
-                reason: bad.to_string(),
-                perhaps_delivered: false,
-            }),
+            Err(reason) => self.bad.push(Bad { number: self.objects - 1, object: object.to_owned(), reason }),
         }
     }
 }
@@ -171,7 +176,7 @@ mod tests {
     fn what_is_no_row_keeps_its_bytes_and_a_reason_and_the_rest_goes_on() {
         let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(100));
         let rows = rows(&[b"no\nJSON", b"\xff", br#"{"records":[1,{"a":1},null]}"#, long.as_bytes(), b"7"]);
-        let bad: Vec<_> = rows.bad.iter().map(|bad| (bad.source, &*bad.row, &*bad.reason)).collect();
+        let bad: Vec<_> = rows.bad.iter().map(|bad| (bad.number, &*bad.object, bad.reason.to_string())).collect();
         let expected: [(u64, &[u8], &str); 6] = [
             (0, b"no\nJSON", "not valid JSON at byte 2"),
             (1, b"\xff", "not UTF-8"),
@@ -180,7 +185,7 @@ mod tests {
             (5, long.as_bytes(), "larger than 100 bytes"),
             (6, b"7", "not a JSON object"),
         ];
-        assert_eq!(bad, expected);
+        assert_eq!(bad, expected.map(|(number, object, reason)| (number, object, reason.to_owned())));
         assert_eq!(rows.rows, 1);
     }
 }

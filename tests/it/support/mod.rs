@@ -66,6 +66,8 @@ impl World {
             ("HISTORY_QUEUE", "history"),
             ("SWEEP_SCHEDULE", "0 0 0 1 1 *"),
             ("PULLS_SCHEDULE", "0 0 0 1 1 *"),
+            ("EVENT_HUB_NAME", "defender-for-cloud"),
+            ("EVENT_HUB_CONSUMER_GROUP", "sentinel-axiom"),
             ("SETTLE_AFTER", "1"),
             ("LOG_LEVEL", "debug"),
         ]
