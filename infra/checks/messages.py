@@ -11,6 +11,7 @@ TALKERS = (
     "src/commands/history",
     "src/commands/pull",
     "src/commands/serve/",
+    "src/event_hub/",
     "src/history/",
     "src/hunting/",
     "src/kusto/",
