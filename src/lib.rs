@@ -14,6 +14,7 @@ pub mod wake;
 
 pub mod halted;
 pub mod ship;
+pub mod telemetry;
 
 pub mod source;
 
@@ -35,6 +36,7 @@ pub mod axiom;
 pub mod retry;
 
 pub mod claimed;
+pub mod receipts;
 pub mod refused;
 pub mod send;
 pub mod settle;

@@ -207,14 +207,22 @@ async fn visit(handler: Arc<Handler>, blob: ExportBlob, until: Until) -> Result<
     let Ok(Ok(permit)) = tokio::time::timeout_at(until.deadline, handler.visits.clone().acquire_owned()).await else {
         return Err(format!("{blob}: no visit came free before the deadline"));
     };
-    let name = blob.to_string();
+    let (name, table) = (blob.to_string(), blob.table().to_owned());
+    let receipts = handler.app.flow.receipts.clone();
     let work = async move {
         let _permit = permit;
-        ship::visit(&handler.app.flow, &blob, &until).await
+        let visit = ship::visit(&handler.app.flow, &blob, &until).await;
+        if visit.is_telling() {
+            handler.app.telemetry.tell(&handler.app.flow, [visit.event()]).await;
+        }
+        visit
     };
     let visit: Visit = alone(&name, work).await?;
     match visit.outcome() {
-        Some(Err(_)) => Err(visit.summary()),
+        Some(Err(error)) => {
+            receipts.failed(&table, &report::chain(error)).await;
+            Err(visit.summary())
+        }
         _ => Ok(visit.summary()),
     }
 }

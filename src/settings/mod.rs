@@ -36,6 +36,8 @@ use std::time::Duration;
 pub struct Settings {
     /// The Axiom side.
     pub axiom: AxiomSettings,
+    /// The dataset for what the program tells of itself; none where it tells nothing.
+    pub telemetry_dataset: Option<String>,
     /// The account that data export writes to.
     pub export: Storage,
     /// The host's account, with the work queue and the refused rows. Its queue endpoint is always there.
@@ -50,6 +52,8 @@ pub struct Settings {
     pub work_queue: String,
     /// Name of the container for rows set aside.
     pub refused_container: String,
+    /// Name of the container for what was delivered of blobs that are gone.
+    pub receipts_container: String,
     /// Name of the container for messages of an Event Hub that wait.
     pub events_container: String,
     /// Quiet time before a shipped append blob is deleted.
@@ -99,6 +103,7 @@ impl Settings {
 
     fn read_all(r: &mut Reader) -> Option<Self> {
         let axiom = axiom::read(r);
+        let telemetry_dataset = r.text("AXIOM_TELEMETRY_DATASET");
         let export = storage::read(r, "EXPORT_STORAGE", false);
         let host_storage = storage::read(r, "AzureWebJobsStorage", true);
         let log_analytics = log_analytics::read(r);
@@ -106,6 +111,7 @@ impl Settings {
         let pulls = pulls::read(r);
         let work_queue = r.storage_name("WORK_QUEUE");
         let refused_container = read_container(r, "REFUSED_CONTAINER");
+        let receipts_container = read_container(r, "RECEIPTS_CONTAINER");
         let events_container = read_container(r, "EVENTS_CONTAINER");
         let settle_after = r.seconds("SETTLE_AFTER", 1..=172_800);
         let after_delivery = [("delete", AfterDelivery::Delete), ("keep", AfterDelivery::Keep)];
@@ -123,6 +129,7 @@ impl Settings {
         let log_level = read_log_level(r);
         Some(Self {
             axiom: axiom?,
+            telemetry_dataset,
             export: export?,
             host_storage: host_storage?,
             log_analytics: log_analytics?,
@@ -130,6 +137,7 @@ impl Settings {
             pulls: pulls?,
             work_queue,
             refused_container,
+            receipts_container,
             events_container,
             settle_after: settle_after?,
             after_delivery: after_delivery?,
