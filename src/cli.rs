@@ -46,6 +46,23 @@ pub enum Command {
     /// Tables that data export does not carry, asked for again and again: custom tables, advanced hunting.
     #[command(subcommand)]
     Pull(PullCommand),
+    /// How it goes, table by table: what waits, what was delivered, what went wrong last.
+    ///
+    /// Example: `sentinel-axiom status --watch`
+    Status {
+        /// Look again every five seconds, and show how fast it goes.
+        #[arg(long)]
+        watch: bool,
+        /// As one line of JSON.
+        #[arg(long)]
+        json: bool,
+        /// Also count the rows that wait, which reads them.
+        #[arg(long)]
+        count: bool,
+        /// Count the rows of blobs of so many days.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=3650))]
+        days: u32,
+    },
     /// Compare rows per table and time bin in Log Analytics and in Axiom. Exit code 1 when they differ.
     ///
     /// Example: `sentinel-axiom reconcile --tables SigninLogs --from 2026-01-01 --to 2026-02-01 --html report.html`

@@ -14,6 +14,7 @@ pub mod wake;
 
 pub mod halted;
 pub mod ship;
+pub mod status;
 pub mod telemetry;
 
 pub mod source;

@@ -9,6 +9,7 @@ use sentinel_axiom::cli::{Cli, Command, HistoryCommand, PullCommand, RefusedComm
 use sentinel_axiom::commands::history::How;
 use sentinel_axiom::commands::pull::Which;
 use sentinel_axiom::commands::reconcile::Report;
+use sentinel_axiom::commands::status::Wanted;
 use sentinel_axiom::commands::{self, refused, run, serve};
 use sentinel_axiom::history::History;
 use sentinel_axiom::pulls::{Pulls, PullsError};
@@ -84,6 +85,13 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
             Ok(false) => ExitCode::FAILURE,
             Err(error) => failed("history", &*error),
         },
+        Command::Status { watch, json, count, days } => {
+            let wanted = Wanted { days, count, json, watch };
+            match commands::status::status(&app, wanted, &stop::when_asked(), &mut std::io::stdout()).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failed("gather the status", &*error),
+            }
+        }
         Command::Pull(command) => match pull(&app, platform, command).await {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,

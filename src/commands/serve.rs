@@ -6,6 +6,7 @@
 mod event_hub;
 mod history;
 mod pull;
+mod status;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -156,6 +157,7 @@ async fn invoke(
         Ok(Wake::Sweep) => sweep(&handler).await,
         Ok(Wake::History(wake)) => history::slices(&handler, wake).await,
         Ok(Wake::Pull) => pull::due(&handler).await,
+        Ok(Wake::Status) => status::show(&handler).await,
         Ok(Wake::EventHub(wake)) => event_hub::messages(&handler, wake).await,
         Err(error) => {
             tracing::error!(error = report::chain(&error), "an invocation makes no sense");

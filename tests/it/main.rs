@@ -31,4 +31,5 @@ mod rows;
 mod run;
 mod secrets;
 mod startup;
+mod status;
 mod sweep;
