@@ -195,6 +195,10 @@ fn the_core_is_pure() {
         "src/pulls/page.rs",
         "src/pulls/seen.rs",
         "src/kusto/schema.rs",
+        "src/provision/compare.rs",
+        "src/provision/map_fields.rs",
+        "src/provision/template.rs",
+        "src/provision/wanted.rs",
     ];
     let sources = sources();
     let found: Vec<_> = sources.iter().filter(|source| pure.contains(&source.path.as_str())).collect();
