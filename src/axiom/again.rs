@@ -49,7 +49,9 @@ impl From<Setback> for Failure {
     fn from(setback: Setback) -> Self {
         match setback {
             Setback::Configuration { status, reason } => Self::Refused { status, reason },
-            Setback::Limit { reason, wait, .. } | Setback::Trouble { reason, wait, .. } => Self::ForNow { wait, reason },
+            Setback::Limit { reason, wait, .. } | Setback::Trouble { reason, wait, .. } => {
+                Self::ForNow { wait, reason }
+            }
             Setback::Unreadable { reason } => Self::for_now(reason),
         }
     }

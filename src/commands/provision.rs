@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use serde_json::Value;
 
 use crate::axiom::Axiom;
@@ -57,7 +57,9 @@ pub async fn provision(
 /// What there should be.
 fn wanted(settings: &ProvisionSettings, what: &Provision, axiom: &Axiom) -> anyhow::Result<Wanted> {
     let telemetry = &what.telemetry_dataset;
-    ensure!(is_dataset(telemetry), "--telemetry-dataset {telemetry:?} is no dataset's name: letters, digits, dots, hyphens and underscores");
+    if !is_dataset(telemetry) {
+        bail!("--telemetry-dataset {telemetry:?} is no dataset's name: letters, digits, dots, hyphens and underscores");
+    }
     let (tables, audit) = tables(settings, what, axiom)?;
     let mut datasets = wanted::datasets(&tables, &what.map_fields);
     if datasets.is_empty() {
@@ -67,7 +69,8 @@ fn wanted(settings: &ProvisionSettings, what: &Provision, axiom: &Axiom) -> anyh
         let has = |name: &str| tables.iter().any(|table| table.dataset == name && (table.exported || !exported));
         datasets.iter().map(|dataset| dataset.name.clone()).filter(|name| has(name)).collect()
     };
-    let fill = Fill { telemetry: telemetry.clone(), datasets: names(false), exported: names(true), price: what.price_per_gb };
+    let fill =
+        Fill { telemetry: telemetry.clone(), datasets: names(false), exported: names(true), price: what.price_per_gb };
     datasets.push(wanted::our_own(telemetry, "What sentinel-axiom did: one event for each visit and sweep."));
     datasets.extend(audit.map(|name| wanted::our_own(name, "What pulls did: one record for each run.")));
     Ok(Wanted {
@@ -111,7 +114,11 @@ fn tables<'a>(
 }
 
 /// Reads what is given in a file, or what is built in.
-fn from_file<T>(file: Option<&Path>, built_in: &str, read: impl FnOnce(&str) -> anyhow::Result<T>) -> anyhow::Result<T> {
+fn from_file<T>(
+    file: Option<&Path>,
+    built_in: &str,
+    read: impl FnOnce(&str) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let Some(file) = file else { return read(built_in) };
     let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
     read(&text).with_context(|| format!("read {}", file.display()))
@@ -123,7 +130,9 @@ fn notifiers(named: &[String], all: &[Value]) -> anyhow::Result<Option<Vec<Strin
     for name in named {
         let Some(notifier) = all.iter().find(|notifier| notifier["id"] == **name || notifier["name"] == **name) else {
             let names: Vec<_> = all.iter().filter_map(|notifier| notifier["name"].as_str()).collect();
-            bail!("there is no notifier {name:?} in Axiom: there are {names:?} (make one in Axiom under Monitors, Notifiers)");
+            bail!(
+                "there is no notifier {name:?} in Axiom: there are {names:?} (make one in Axiom under Monitors, Notifiers)"
+            );
         };
         ids.push(notifier["id"].as_str().unwrap_or_default().to_owned());
     }

@@ -56,7 +56,12 @@ fn compare(field: &str, wanted: &Value, is: Option<&Value>, found: &mut Vec<Diff
         }
         (Value::Array(wanted), Some(Value::Array(is))) if wanted.iter().all(|item| id(item).is_some()) => {
             for item in wanted {
-                compare(&below(id(item).unwrap_or_default()), item, is.iter().find(|other| id(other) == id(item)), found);
+                compare(
+                    &below(id(item).unwrap_or_default()),
+                    item,
+                    is.iter().find(|other| id(other) == id(item)),
+                    found,
+                );
             }
             let surplus = is.iter().filter(|item| !wanted.iter().any(|other| id(other) == id(item)));
             found.extend(surplus.map(|item| Difference {
@@ -97,9 +102,7 @@ mod tests {
         check(json!({"a": 1, "b": {"c": "x"}}), json!({"a": 1.0, "b": {"c": "x", "own": 1}, "id": 7}), &[]);
         check(json!({"a": 1, "b": {"c": "x"}}), json!({"b": {"c": "y"}}), &["+ a: 1", "~ b.c: \"y\" -> \"x\""]);
         check(json!({"l": [1, 2]}), json!({"l": [2, 1]}), &["~ l: [2,1] -> [1,2]"]);
-        let charts = |names: &[&str]| {
-            json!({"charts": names.iter().map(|name| json!({"id": name, "type": "Note"})).collect::<Vec<_>>()})
-        };
+        let charts = |names: &[&str]| json!({"charts": names.iter().map(|name| json!({"id": name, "type": "Note"})).collect::<Vec<_>>()});
         check(charts(&["a", "b"]), charts(&["b", "a"]), &[]);
         check(
             charts(&["a", "b"]),

@@ -226,11 +226,7 @@ mod tests {
     }
 
     fn wanted() -> Dataset {
-        Dataset {
-            name: "T".to_owned(),
-            description: format!("Rows of T. {MARK}."),
-            map_fields: vec!["Bag".to_owned()],
-        }
+        Dataset { name: "T".to_owned(), description: format!("Rows of T. {MARK}."), map_fields: vec!["Bag".to_owned()] }
     }
 
     #[test]
@@ -279,7 +275,10 @@ mod tests {
         assert_eq!(monitor(&wanted, None, &[theirs.clone(), ours.clone()]).state, State::Same);
         ours["threshold"] = 9.into();
         let item = monitor(&wanted, None, &[theirs, ours.clone()]);
-        assert_eq!((told(&item)[1].as_str(), &sent(&item)[..]), ("~ threshold: 9 -> 5", &["PUT v2/monitors/2".to_owned()][..]));
+        assert_eq!(
+            (told(&item)[1].as_str(), &sent(&item)[..]),
+            ("~ threshold: 9 -> 5", &["PUT v2/monitors/2".to_owned()][..])
+        );
         let expected = json!({"name": "m", "threshold": 5, "description": MARK, "notifierIds": ["n"]});
         assert_eq!(item.requests[0].body, Some(expected), "the notifiers stay");
         let item = monitor(&wanted, Some(&["other".to_owned()]), &[ours]);
@@ -294,7 +293,10 @@ mod tests {
         assert_eq!(dashboard("u", &wanted, Some(&is)).state, State::Same);
         is["dashboard"]["name"] = "other".into();
         let item = dashboard("u", &wanted, Some(&is));
-        assert_eq!((&sent(&item)[..], &item.requests[0].body.as_ref().unwrap()["version"]), (&["PUT v2/dashboards/uid/u".to_owned()][..], &json!(7)));
+        assert_eq!(
+            (&sent(&item)[..], &item.requests[0].body.as_ref().unwrap()["version"]),
+            (&["PUT v2/dashboards/uid/u".to_owned()][..], &json!(7))
+        );
         is["dashboard"]["description"] = "mine".into();
         assert_eq!(dashboard("u", &wanted, Some(&is)).state, State::Foreign);
     }

@@ -57,7 +57,8 @@ pub fn dashboard(file: &str, fill: &Fill) -> anyhow::Result<Value> {
     let (mut shown, mut layout, mut place) = (Vec::new(), Vec::new(), Place::default());
     for (number, chart) in charts.into_iter().enumerate() {
         let Value::Object(mut chart) = chart else { bail!("chart {number} is no table") };
-        let id = chart.get("id").and_then(Value::as_str).with_context(|| format!("chart {number} has no id"))?.to_owned();
+        let id =
+            chart.get("id").and_then(Value::as_str).with_context(|| format!("chart {number} has no id"))?.to_owned();
         if id_of_missing_dataset(&chart, fill) {
             continue;
         }
@@ -138,7 +139,9 @@ fn finish(document: &mut Value, fill: &Fill, dataset: Option<&str>) -> anyhow::R
     document["description"] = format!("{description} {MARK}.").trim_start().into();
     let left = document.to_string();
     match left.split_once("{{").and_then(|(_, rest)| rest.split_once("}}")) {
-        Some((unknown, _)) => bail!("{name}: {{{{{unknown}}}}} is not one of the names that are filled in"),
+        Some((unknown, _)) => {
+            bail!("{name}: nothing is filled in for {unknown:?}: use one of the names at the head of the built-in file")
+        }
         None => Ok(()),
     }
 }
@@ -155,13 +158,16 @@ mod tests {
     #[test]
     fn charts_are_packed_into_rows() {
         let chart = |id: &str, width: u64, height: u64| {
-            format!("[[charts]]\nid = \"{id}\"\ntype = \"Note\"\ntext = \"{{{{telemetry}}}}\"\nwidth = {width}\nheight = {height}\n")
+            format!(
+                "[[charts]]\nid = \"{id}\"\ntype = \"Note\"\ntext = \"{{{{telemetry}}}}\"\nwidth = {width}\nheight = {height}\n"
+            )
         };
         let file = ["name = \"n\"\n".to_owned(), chart("a", 6, 3), chart("b", 6, 4), chart("c", 12, 1)].concat();
         let document = dashboard(&file, &fill(&[])).unwrap();
         assert_eq!(document["description"], "Written by sentinel-axiom.");
         assert_eq!(document["charts"][0], json!({"id": "a", "type": "Note", "text": "t"}));
-        let places: Vec<_> = document["layout"].as_array().unwrap().iter().map(|item| (&item["x"], &item["y"])).collect();
+        let places: Vec<_> =
+            document["layout"].as_array().unwrap().iter().map(|item| (&item["x"], &item["y"])).collect();
         assert_eq!(places, [(&json!(0), &json!(0)), (&json!(6), &json!(0)), (&json!(0), &json!(4))]);
     }
 
@@ -187,7 +193,10 @@ mod tests {
         check("name = \"n\"", "there are no [[charts]]");
         check("[[charts]]\ntype = \"Note\"", "chart 0 has no id");
         check("[[charts]]\nid = \"a\"\nwidth = 13", "chart a: width must be a number from 1 to 12");
-        check("name = \"{{unknown}}\"\n[[charts]]\nid = \"a\"\nwidth = 1\nheight = 1", "{{unknown}} is not one of");
+        check(
+            "name = \"{{unknown}}\"\n[[charts]]\nid = \"a\"\nwidth = 1\nheight = 1",
+            "nothing is filled in for \"unknown\"",
+        );
         check("[[charts]]\nid = \"a\"\nwidth = 1\nheight = 1", "one has no name");
         assert!(monitors("", &fill(&[])).unwrap_err().to_string().contains("there are no [[monitors]]"));
     }

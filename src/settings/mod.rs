@@ -109,7 +109,8 @@ impl ProvisionSettings {
     }
 
     fn read_all(r: &mut Reader) -> Option<Self> {
-        let (axiom, filter, pulls, log_level) = (axiom::read(r), TableFilter::read(r), pulls::read(r), read_log_level(r));
+        let (axiom, filter, pulls, log_level) =
+            (axiom::read(r), TableFilter::read(r), pulls::read(r), read_log_level(r));
         let tables = r.list("TABLES").into_iter().filter(|table| filter.wants(table)).collect();
         Some(Self { axiom: axiom?, tables, pulls: pulls?, log_level: log_level? })
     }

@@ -21,6 +21,8 @@ mod lost;
 mod order;
 mod outage;
 mod poison;
+mod provision;
+mod provision_queries;
 mod pulls;
 mod pulls_kusto;
 mod pulls_simulation;

@@ -93,7 +93,8 @@ pub(crate) fn table(name: &str, dataset: &Dataset, visible: usize, kept: bool) -
     let mut columns = vec![Column { name: "_time".to_owned(), kind: Kind::DateTime }];
     if kept {
         columns.push(Column { name: "_sysTime".to_owned(), kind: Kind::DateTime });
-        columns.extend(dataset.fields.iter().map(|(name, field)| Column { name: name.clone(), kind: kind(&field.types) }));
+        columns
+            .extend(dataset.fields.iter().map(|(name, field)| Column { name: name.clone(), kind: kind(&field.types) }));
     }
     let mut table = Table::in_order_of("_time", name, columns);
     let rows: Vec<_> = (0..visible).map(|row| read_row(&table, dataset, row)).collect();
@@ -150,7 +151,11 @@ mod tests {
     fn bins_choose_their_width() {
         let check = |text: &str, groups: &[&str], bin: Option<i64>| {
             let parsed = parse(text).expect(text);
-            assert_eq!((parsed.groups, parsed.bin), (groups.iter().map(|name| (*name).to_owned()).collect(), bin), "{text}");
+            assert_eq!(
+                (parsed.groups, parsed.bin),
+                (groups.iter().map(|name| (*name).to_owned()).collect(), bin),
+                "{text}"
+            );
         };
         check("ds | summarize count() by bin_auto(_time), a", &["_time", "a"], Some(60_000_000_000));
         check("ds | summarize count() by bin(_time, 1h)", &["_time"], Some(3_600_000_000_000));

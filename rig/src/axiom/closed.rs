@@ -14,7 +14,12 @@ pub(crate) fn object<'a>(value: &'a Value, place: &str, keys: &[&str]) -> Result
 }
 
 /// The text under `key`, of at most so many characters and not empty.
-pub(crate) fn text<'a>(object: &'a Map<String, Value>, place: &str, key: &str, most: usize) -> Result<&'a str, Refusal> {
+pub(crate) fn text<'a>(
+    object: &'a Map<String, Value>,
+    place: &str,
+    key: &str,
+    most: usize,
+) -> Result<&'a str, Refusal> {
     let text = object.get(key).and_then(Value::as_str).filter(|text| (1..=most).contains(&text.chars().count()));
     text.ok_or_else(|| invalid(place, &format!("{key} must be a text of 1 to {most} characters")))
 }
@@ -27,7 +32,9 @@ pub(crate) fn number(
     range: std::ops::RangeInclusive<i64>,
 ) -> Result<i64, Refusal> {
     let number = object.get(key).and_then(Value::as_i64).filter(|number| range.contains(number));
-    number.ok_or_else(|| invalid(place, &format!("{key} must be a whole number from {} to {}", range.start(), range.end())))
+    number.ok_or_else(|| {
+        invalid(place, &format!("{key} must be a whole number from {} to {}", range.start(), range.end()))
+    })
 }
 
 /// The text under `key`, which is one of these.

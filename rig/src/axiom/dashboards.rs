@@ -15,8 +15,18 @@ use super::timestamp;
 const EVERYONE: &str = "X-AXIOM-EVERYONE";
 
 const DOCUMENT: [&str; 12] = [
-    "name", "owner", "description", "charts", "layout", "refreshTime", "schemaVersion", "timeWindowStart", "timeWindowEnd",
-    "against", "againstTimestamp", "uid",
+    "name",
+    "owner",
+    "description",
+    "charts",
+    "layout",
+    "refreshTime",
+    "schemaVersion",
+    "timeWindowStart",
+    "timeWindowEnd",
+    "against",
+    "againstTimestamp",
+    "uid",
 ];
 
 /// Charts that show the result of a query.
@@ -51,7 +61,8 @@ pub(crate) fn dashboards(shared: &Shared, call: &Call, method: &str, path: &[&st
             Ok(Reply::raw(204, "", ""))
         }
         ("POST", []) | ("PUT", ["uid", _]) => {
-            let body: Value = serde_json::from_slice(&call.body).map_err(|error| invalid("request", &error.to_string()))?;
+            let body: Value =
+                serde_json::from_slice(&call.body).map_err(|error| invalid("request", &error.to_string()))?;
             let body = object(&body, "request", &["dashboard", "uid", "version", "overwrite", "message"])?;
             let document = body.get("dashboard").unwrap_or(&Value::Null);
             check(document, by_token)?;
@@ -85,7 +96,8 @@ fn write(all: &mut Kept, uid: &str, body: &Map<String, Value>, method: &str) -> 
         }
         Some(kept) if !overwrite && body.get("version") != Some(&json!(kept.version)) => {
             let message = "version does not match";
-            let conflict = json!({"code": "version_mismatch", "message": message, "uid": uid, "currentVersion": kept.version});
+            let conflict =
+                json!({"code": "version_mismatch", "message": message, "uid": uid, "currentVersion": kept.version});
             return Ok(Reply::json(412, &conflict));
         }
         Some(_) => (200, "updated"),
@@ -157,8 +169,17 @@ fn check_chart<'a>(chart: &'a Value, place: &str) -> Result<&'a str, Refusal> {
     let kind = chart.get("type").and_then(Value::as_str).unwrap_or_default();
     let more: &[&str] = match kind {
         "Statistic" => &[
-            "query", "datasetId", "unit", "customUnits", "showChart", "colorScheme", "hideValue", "errorThreshold",
-            "warningThreshold", "invertTheme", "hideHeader",
+            "query",
+            "datasetId",
+            "unit",
+            "customUnits",
+            "showChart",
+            "colorScheme",
+            "hideValue",
+            "errorThreshold",
+            "warningThreshold",
+            "invertTheme",
+            "hideHeader",
         ],
         "Table" | "LogStream" => &["query", "datasetId", "customUnits", "tableSettings", "hideHeader"],
         _ if WITH_QUERY.contains(&kind) => &["query", "datasetId", "customUnits", "hideHeader"],

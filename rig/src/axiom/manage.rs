@@ -128,7 +128,8 @@ fn one(shared: &Shared, call: &Call, method: &str, name: &str) -> Answer {
         if method == "PUT" {
             let mut changed = dataset.settings.clone();
             // Clients send the name again; it stays what it is.
-            changed.extend(body(call, &[&CHANGES[..], &["name"]].concat())?.into_iter().filter(|(key, _)| key != "name"));
+            changed
+                .extend(body(call, &[&CHANGES[..], &["name"]].concat())?.into_iter().filter(|(key, _)| key != "name"));
             check_retention(&changed)?;
             dataset.settings = changed;
             dataset.settings.insert("updatedAt".to_owned(), json!(timestamp::format(timestamp::now())));

@@ -11,10 +11,33 @@ use super::server::{Call, Shared};
 use super::timestamp;
 
 /// What a client may send; the server's own keys may come back with the rest.
-const KEYS: [&str; 25] = [
-    "alertOnNoData", "aplQuery", "columnName", "compareDays", "createdAt", "createdBy", "description", "disabled", "disabledUntil",
-    "intervalMinutes", "mplQuery", "name", "notifierIds", "notifyByGroup", "notifyEveryRun", "operator", "rangeMinutes", "resolvable",
-    "secondDelay", "skipResolved", "threshold", "tolerance", "triggerAfterNPositiveResults", "triggerFromNRuns", "type",
+const KEYS: [&str; 26] = [
+    "alertOnNoData",
+    "aplQuery",
+    "columnName",
+    "compareDays",
+    "createdAt",
+    "createdBy",
+    "description",
+    "disabled",
+    "disabledUntil",
+    "intervalMinutes",
+    "mplQuery",
+    "name",
+    "notifierIds",
+    "notifyByGroup",
+    "notifyEveryRun",
+    "operator",
+    "rangeMinutes",
+    "resolvable",
+    "secondDelay",
+    "skipResolved",
+    "threshold",
+    "tolerance",
+    "triggerAfterNPositiveResults",
+    "triggerFromNRuns",
+    "type",
+    "updatedAt",
 ];
 
 /// Monitors, or notifiers, by id.
@@ -47,12 +70,25 @@ pub(crate) fn notifiers(shared: &Shared, call: &Call, method: &str, path: &[&str
     store.tokens.rights(&call.headers, call.edge, shared.options.rules.unknown_token)?.may_use_notifiers()?;
     match (method, path) {
         ("POST", []) => {
-            let body: Value = serde_json::from_slice(&call.body).map_err(|error| invalid("notifier", &error.to_string()))?;
+            let body: Value =
+                serde_json::from_slice(&call.body).map_err(|error| invalid("notifier", &error.to_string()))?;
             let notifier = object(&body, "notifier", &["name", "properties", "disabledUntil"])?;
             text(notifier, "notifier", "name", 200)?;
-            object(&body["properties"], "notifier", &[
-                "customWebhook", "discord", "discordWebhook", "email", "microsoftTeams", "opsgenie", "pagerduty", "slack", "webhook",
-            ])?;
+            object(
+                &body["properties"],
+                "notifier",
+                &[
+                    "customWebhook",
+                    "discord",
+                    "discordWebhook",
+                    "email",
+                    "microsoftTeams",
+                    "opsgenie",
+                    "pagerduty",
+                    "slack",
+                    "webhook",
+                ],
+            )?;
             let id = new_id("notify");
             let mut kept = body.clone();
             kept["id"] = json!(id);

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::cell;
-use super::ticks::{DAY, SECOND};
 use super::error::QueryError;
 use super::parse::{Column as Parsed, Expr};
 use super::table::{Kind, Row};
+use super::ticks::{DAY, SECOND};
 use super::value::Value;
 
 /// What a row costs beside the text of its cells, as `estimate_data_size` has it.

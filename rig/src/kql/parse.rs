@@ -15,7 +15,10 @@ pub(crate) struct Query {
 pub(crate) enum Source {
     Table(String),
     /// Several tables below each other, and the column that says which of them a row is of.
-    Union { tables: Vec<String>, with_source: Option<String> },
+    Union {
+        tables: Vec<String>,
+        with_source: Option<String>,
+    },
     Nested(Box<Query>),
 }
 

@@ -101,7 +101,8 @@ impl<'a> Relation<'a> {
 
     /// The rows of several tables: columns by name, in the order in which they first appear. `with_source` is a column with the table's name.
     fn below_each_other(parts: &[Relation<'_>], names: &[String], with_source: Option<&String>) -> Self {
-        let mut columns: Vec<(String, Kind)> = with_source.map(|name| (name.clone(), Kind::String)).into_iter().collect();
+        let mut columns: Vec<(String, Kind)> =
+            with_source.map(|name| (name.clone(), Kind::String)).into_iter().collect();
         for column in parts.iter().flat_map(|part| &part.scope.visible) {
             match columns.iter_mut().find(|(name, _)| *name == column.name) {
                 None => columns.push((column.name.clone(), column.kind)),

@@ -154,7 +154,12 @@ fn finish(state: State) -> String {
 }
 
 /// One of the values; null where there are none.
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of rows")]
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of rows"
+)]
 fn nearest_rank(mut values: Vec<Value<'static>>, percent: f64) -> Value<'static> {
     values.sort_by(|one, other| one.order(other).unwrap_or(Ordering::Equal));
     let rank = (percent / 100.0 * values.len() as f64).ceil() as usize;
