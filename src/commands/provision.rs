@@ -71,8 +71,16 @@ fn wanted(settings: &ProvisionSettings, what: &Provision, axiom: &Axiom) -> anyh
     };
     let fill =
         Fill { telemetry: telemetry.clone(), datasets: names(false), exported: names(true), price: what.price_per_gb };
-    datasets.push(wanted::our_own(telemetry, "What sentinel-axiom did: one event for each visit and sweep."));
-    datasets.extend(audit.map(|name| wanted::our_own(name, "What pulls did: one record for each run.")));
+    let own = [
+        Some((telemetry.as_str(), "What sentinel-axiom did: one event for each visit and sweep.")),
+        audit.map(|name| (name, "What pulls did: one record for each run.")),
+    ];
+    for (name, description) in own.into_iter().flatten() {
+        // It may be the dataset that takes all tables.
+        if !datasets.iter().any(|dataset| dataset.name == name) {
+            datasets.push(wanted::our_own(name, description));
+        }
+    }
     Ok(Wanted {
         datasets,
         retention: what.retention_days.map(|days| Retention { days, lower: what.lower_retention }),

@@ -98,7 +98,7 @@ pub fn dataset(
     }
     let name = wanted.name.as_str();
     let (shown, known) = match is {
-        Some((is, _)) if !is_ours(is) => return Item { left: Vec::new(), ..item }.foreign(),
+        Some((is, _)) if !is_ours(is) => return item.foreign(),
         Some((is, known)) => (is.clone(), known),
         None => (json!({}), &[][..]),
     };

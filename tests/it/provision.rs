@@ -275,6 +275,19 @@ async fn what_is_wanted_follows_the_settings_and_the_arguments() {
 }
 
 #[tokio::test]
+async fn one_dataset_may_take_all() {
+    let mut world = world().await;
+    world.set("TABLES", "").set("AXIOM_DATASET", "sentinel-axiom");
+    provisioned(&world, &[]).await;
+    assert_eq!(world.axiom.datasets(), ["sentinel-axiom"]);
+    assert!(names(&get(&world, "/v2/monitors").await).contains(&"sentinel-axiom: no rows in sentinel-axiom"));
+    world.set("TABLES", TABLES);
+    let said = provisioned(&world, &[]).await;
+    assert!(said.contains("~ description: ") && said.contains("+ map field: \"DeviceDetail\""), "{said}");
+    assert!(provisioned(&world, &[]).await.contains("7 as wanted"));
+}
+
+#[tokio::test]
 async fn files_of_ones_own_take_the_place_of_those_that_are_built_in() {
     let world = world().await;
     let folder = std::env::temp_dir().join(format!("provision-{:x}", fastrand::u64(..)));
