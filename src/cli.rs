@@ -10,6 +10,7 @@ use crate::commands::reconcile::BinWidth;
 use crate::history::plan::SLICE_ROWS;
 use crate::loganalytics::Plan;
 use crate::loganalytics::kql::{day, is_table};
+use crate::provision::wanted::MapField;
 use crate::query::window::{Ticks, Window};
 use crate::settings::Platform;
 
@@ -24,7 +25,7 @@ pub struct Cli {
 }
 
 /// What to do.
-#[derive(Debug, Subcommand, PartialEq, Eq)]
+#[derive(Debug, Subcommand, PartialEq)]
 pub enum Command {
     /// Serve the Functions host (the default when the host starts the program).
     Serve {
@@ -86,6 +87,47 @@ pub enum Command {
     /// Rows that were set aside because Axiom will not take them.
     #[command(subcommand)]
     Refused(RefusedCommand),
+    /// Make datasets, map fields, a dashboard and monitors in Axiom, or put them right; what somebody else made is left alone.
+    ///
+    /// Needs the settings of Axiom and `TABLES` alone, and a token that may manage. Exit code 1 when something is not as wanted.
+    ///
+    /// Example: `sentinel-axiom provision --table SigninLogs --table AuditLogs --retention-days 90 --dry-run`
+    Provision(Provision),
+}
+
+/// What to have in Axiom.
+#[derive(Debug, Args, PartialEq, Clone)]
+pub struct Provision {
+    /// A table whose rows come, in its true case; instead of those of `TABLES`.
+    #[arg(long = "table", value_name = "NAME")]
+    pub tables: Vec<String>,
+    /// The dataset for what the program says of itself. Also names the dashboard, and is where names of monitors begin.
+    #[arg(long, value_name = "NAME", default_value = "sentinel-axiom")]
+    pub telemetry_dataset: String,
+    /// How long all of these datasets keep rows. Without it that is left as it is.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub retention_days: Option<u32>,
+    /// Set the retention of a dataset that keeps rows longer, too: Axiom deletes what is older at once.
+    #[arg(long, requires = "retention_days")]
+    pub lower_retention: bool,
+    /// A column that holds objects of any keys, beside those that are known.
+    #[arg(long = "map-field", value_name = "TABLE.COLUMN")]
+    pub map_fields: Vec<MapField>,
+    /// Who is told when a monitor alerts: a notifier's name or id. Without it monitors keep those that they have.
+    #[arg(long = "notifier", value_name = "NAME")]
+    pub notifiers: Vec<String>,
+    /// US dollars that Axiom asks for loading a gigabyte, for the estimate of costs.
+    #[arg(long, value_name = "USD", default_value_t = 0.12)]
+    pub price_per_gb: f64,
+    /// Another dashboard than provision/dashboard.toml.
+    #[arg(long, value_name = "FILE")]
+    pub dashboard: Option<PathBuf>,
+    /// Other monitors than provision/monitors.toml.
+    #[arg(long, value_name = "FILE")]
+    pub monitors: Option<PathBuf>,
+    /// Show what would be made and changed, and send nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// What to do with rows that were set aside.

@@ -24,6 +24,7 @@ pub mod history;
 pub mod hunting;
 pub mod kusto;
 pub mod loganalytics;
+pub mod provision;
 pub mod pulls;
 pub mod query;
 pub mod reconcile;

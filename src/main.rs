@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use sentinel_axiom::app::App;
 use sentinel_axiom::azure::StorageError;
-use sentinel_axiom::cli::{Cli, Command, HistoryCommand, PullCommand, RefusedCommand, Time, What};
+use sentinel_axiom::cli::{Cli, Command, HistoryCommand, Provision, PullCommand, RefusedCommand, Time, What};
 use sentinel_axiom::commands::history::How;
 use sentinel_axiom::commands::pull::Which;
 use sentinel_axiom::commands::reconcile::Report;
@@ -14,7 +14,7 @@ use sentinel_axiom::commands::{self, refused, run, serve};
 use sentinel_axiom::history::History;
 use sentinel_axiom::pulls::{Pulls, PullsError};
 use sentinel_axiom::report::chain;
-use sentinel_axiom::settings::{Platform, Settings};
+use sentinel_axiom::settings::{Platform, Problems, ProvisionSettings, Settings};
 use sentinel_axiom::stop;
 
 /// Wrong settings: as `EX_USAGE` of sysexits.h.
@@ -26,20 +26,30 @@ fn main() -> ExitCode {
         <Cli as clap::CommandFactory>::command().print_help().ok();
         return ExitCode::from(USAGE);
     };
-    let settings = match Settings::read(variables()) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            sentinel_axiom::log::say(&problems.to_string());
-            return ExitCode::from(USAGE);
-        }
-    };
-    sentinel_axiom::log::start(settings.log_level);
+    if let Command::Provision(what) = command {
+        return match ProvisionSettings::read(variables()) {
+            Ok(settings) => run_to_end(settings.log_level, provision(settings, what)),
+            Err(problems) => wrong(&problems),
+        };
+    }
+    match Settings::read(variables()) {
+        Ok(settings) => run_to_end(settings.log_level, start(command, settings, &platform)),
+        Err(problems) => wrong(&problems),
+    }
+}
+
+fn wrong(problems: &Problems) -> ExitCode {
+    sentinel_axiom::log::say(&problems.to_string());
+    ExitCode::from(USAGE)
+}
+
+fn run_to_end(log_level: tracing::Level, work: impl Future<Output = ExitCode>) -> ExitCode {
+    sentinel_axiom::log::start(log_level);
     rustls::crypto::ring::default_provider().install_default().expect("nothing else has chosen one before");
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed("start the runtime", &error),
-    };
-    runtime.block_on(start(command, settings, &platform))
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => failed("start the runtime", &error),
+    }
 }
 
 /// The environment. `std::env::vars` would panic at a variable that is no text, although it may be none of our business.
@@ -74,7 +84,7 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
         Err(error) => return failed("start", &error),
     };
     match command {
-        Command::Serve { .. } => unreachable!("handled above"),
+        Command::Serve { .. } | Command::Provision(_) => unreachable!("handled before"),
         Command::Run { once } => match run_with_pulls(&app, platform, once).await {
             Ok(done) if once && done.failed > 0 => ExitCode::FAILURE,
             Ok(_) => ExitCode::SUCCESS,
@@ -171,6 +181,14 @@ async fn pull(app: &App, platform: &Platform, command: PullCommand) -> anyhow::R
 async fn reconcile(app: &App, platform: &Platform, what: &What, report: Report<'_>) -> anyhow::Result<bool> {
     let history = History::connect(app, platform)?;
     commands::reconcile::reconcile(&history, app, what, report, &mut std::io::stdout()).await
+}
+
+async fn provision(settings: ProvisionSettings, what: Provision) -> ExitCode {
+    match commands::provision::provision(&settings, &what, &mut std::io::stdout()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => failed("provision", &*error),
+    }
 }
 
 fn failed(doing: &str, error: &(dyn std::error::Error + 'static)) -> ExitCode {

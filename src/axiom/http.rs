@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, RequestBuilder, StatusCode, redirect};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, redirect};
 use time::OffsetDateTime;
 use url::Url;
 
+use super::MARK;
 use super::answer::{Answer, Setback, judge, judge_creation};
 use crate::settings::{AxiomSettings, Door, TokenKind};
 
@@ -107,9 +108,25 @@ impl Http {
         send(self.client.post(url).json(&serde_json::json!({ "apl": apl, "startTime": start, "endTime": end }))).await
     }
 
+    /// Sends a request of the management API, which the central API alone serves: `path` lies below its address.
+    pub(super) async fn manage(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&serde_json::Value>,
+    ) -> Result<(StatusCode, HeaderMap, Vec<u8>), reqwest::Error> {
+        let request = self.client.request(method, address(&self.api, path));
+        send(if let Some(body) = body { request.json(body) } else { request }).await
+    }
+
+    /// The edge deployment that rows go to; `None` leaves the choice to the organisation's default.
+    pub(super) fn deployment(&self) -> Option<String> {
+        deployment(&self.door)
+    }
+
     /// Creates `dataset`, in the edge deployment that rows go to.
     pub(super) async fn create(&self, dataset: &str) -> Result<Result<(), Setback>, reqwest::Error> {
-        let mut wanted = serde_json::json!({ "name": dataset, "description": "Written by sentinel-axiom" });
+        let mut wanted = serde_json::json!({ "name": dataset, "description": MARK });
         if let Some(deployment) = deployment(&self.door) {
             wanted["edgeDeployment"] = deployment.into();
         }

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub mod history;
+pub mod provision;
 pub mod pull;
 pub mod reconcile;
 pub mod refused;

@@ -15,7 +15,7 @@ mod table;
 mod tables;
 mod typos;
 
-pub use axiom::{AxiomSettings, DatasetRule, Door, TokenKind};
+pub use axiom::{AxiomSettings, DatasetRule, Door, TokenKind, is_dataset};
 pub(crate) use endpoint::parse as endpoint;
 pub use level::ZstdLevel;
 pub use log_analytics::{HistorySettings, LogAnalyticsSettings};
@@ -87,6 +87,39 @@ pub enum AfterDelivery {
     Delete,
     /// It stays.
     Keep,
+}
+
+/// The settings of `provision`, which reaches Axiom alone: it runs where there is no storage, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvisionSettings {
+    /// The Axiom side.
+    pub axiom: AxiomSettings,
+    /// The tables of `TABLES` that are not among `TABLES_EXCEPT`, as written.
+    pub tables: Vec<String>,
+    /// What is pulled by queries.
+    pub pulls: PullSettings,
+    /// Least severe line that is logged.
+    pub log_level: tracing::Level,
+}
+
+impl ProvisionSettings {
+    /// Reads the settings from variables, such as those of the environment.
+    ///
+    /// # Errors
+    /// All problems at once. None of them repeats a secret.
+    pub fn read(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Problems> {
+        let mut reader = Reader::new(vars);
+        let settings = Self::read_all(&mut reader);
+        typos::check(&mut reader);
+        reader.finish(settings)
+    }
+
+    fn read_all(r: &mut Reader) -> Option<Self> {
+        let (axiom, filter, pulls, log_level) =
+            (axiom::read(r), TableFilter::read(r), pulls::read(r), read_log_level(r));
+        let tables = r.list("TABLES").into_iter().filter(|table| filter.wants(table)).collect();
+        Some(Self { axiom: axiom?, tables, pulls: pulls?, log_level: log_level? })
+    }
 }
 
 impl Settings {

@@ -22,6 +22,8 @@ mod lost;
 mod order;
 mod outage;
 mod poison;
+mod provision;
+mod provision_queries;
 mod pulls;
 mod pulls_kusto;
 mod pulls_simulation;
