@@ -22,6 +22,9 @@ EVENTS, APP, ALERTS = f"{MODULES}/events.bicep", f"{MODULES}/function-app.bicep"
 MAIN, FORM = "infra/main.bicep", "infra/createUiDefinition.json"
 TRIGGER, SLICES = "function-blob-trigger/function.json", "function-history/function.json"
 READER, DATABASE = f"{MODULES}/workspace-reader.bicep", f"{MODULES}/kusto-database.bicep"
+HUB, HUB_READER, HUB_SENDER = f"{MODULES}/event-hub.bicep", f"{MODULES}/event-hub-reader.bicep", f"{MODULES}/event-hub-sender.bicep"
+DEFENDER, RULES = f"{MODULES}/defender-export.bicep", f"{MODULES}/defender-rules.bicep"
+OTHER, SCALE, EXAMPLES = "infra/defender-export.bicep", "infra/defender-at-scale.bicep", "infra/examples"
 
 # The check that must fail, the file, what stands there, what is put in its place, and the parameters file that shows it.
 MUTATIONS = [
@@ -151,6 +154,50 @@ MUTATIONS = [
     ("visits-end-before-the-host-ends-them", "host.json", '"functionTimeout": "00:30:00"', '"functionTimeout": "00:20:00"', "small"),
     ("host-keeps-the-lines-that-alerts-read", "host.json", '"Function": "Information"', '"Function": "Warning"', "small"),
     ("picture-is-fresh", MAIN, "param axiomUrl string = 'https://api.axiom.co'", "param axiomUrl string = 'https://api.eu.axiom.co'", "small"),
+    ("event-hub-takes-identities-only", HUB, "disableLocalAuth: true", "disableLocalAuth: false", "small,defender"),
+    ("event-hub-takes-identities-only", HUB, "denyPublicNetwork ? 'Disabled'", "denyPublicNetwork ? 'Enabled'", "small,defender-private"),
+    ("event-hub-lets-defender-in", HUB, "trustedServiceAccessEnabled: true", "trustedServiceAccessEnabled: false", "small,defender-private"),
+    ("event-hub-keeps-messages-for-a-week", HUB, "retentionTimeInHours: 168", "retentionTimeInHours: 24", "small,defender"),
+    ("event-hub-is-read-where-it-is-written", MAIN, "  EVENT_HUB_NAME: eventHubName\n", "  EVENT_HUB_NAME: 'other'\n", "small,defender"),
+    ("event-hub-is-read-where-it-is-written", MAIN, "consumerGroupName: eventHubConsumerGroupName", "consumerGroupName: 'other'", "small,defender"),
+    ("event-hub-is-read-where-it-is-written", MAIN, "EVENT_HUB__credential: 'managedidentity'", "EVENT_HUB: 'a-connection-string'", "small,defender"),
+    ("event-hub-is-read-where-it-is-written", MAIN, "'${eventHubNamespaceName}.${eventHubSuffix}'", "'other.${eventHubSuffix}'", "small,premium"),
+    ("functions-that-run", MAIN, "'function-history', 'function-pull', ", "'function-history', ", "small"),
+    ("functions-that-run", MAIN, ": withoutEventHub)", ": {})", "small"),
+    ("setting-names-are-allowed", MAIN, "'AzureFunctionsJobHost__functions__${index}'", "'AzureWebJobs_${functionNamesWithoutEventHub[index]}_Disabled'", "small"),
+    ("defender-writes-as-a-trusted-service", DEFENDER, "isTrustedServiceEnabled: true", "isTrustedServiceEnabled: false", "small,defender"),
+    ("defender-writes-as-a-trusted-service", MAIN, "eventHubAccess: 'trustedService'", "eventHubAccess: 'connectionString'", "small,defender"),
+    ("defender-writes-as-a-trusted-service", MAIN, "== 'workspace' ? workspaceResourceId : eventHub", "== 'workspace' ? logWorkspaceId : eventHub", "small,container"),
+    ("connection-string-is-in-the-action-alone", DEFENDER, "configuration.?description ?? 'Continuous export for Axiom.'", "eventHubConnectionString", "small,defender-connection-string"),
+    ("sources-of-configurations", RULES, "union(kinds, ['Assessments'])", "kinds", "small,defender-findings"),
+    ("all-sources-can-be-exported", RULES, "'${kind}${ending}'", "kind", "small,defender"),
+    ("filters-make-these-rules", RULES, "operator: 'LesserThan'", "operator: 'GreaterThan'", "small,defender-secure-score"),
+    ("filters-make-these-rules", RULES, "padLeft(percent!, 2, '0')", "string(percent!)", "small,defender-private"),
+    ("filters-make-these-rules", RULES, "'/assessments/${id}/'", "id", "small,defender-findings"),
+    ("filters-make-these-rules", RULES, "concat(recommendations(configuration), oneOf('name', 'Contains', configuration.?findingsOf ?? []))", "recommendations(configuration)", "small,defender-findings-of"),
+    ("scopes-are-of-the-subscription", DEFENDER, "/resourceGroups/${resourceGroupName}'", "'", "small,defender-resource-groups"),
+    ("each-filter-has-an-example", f"{EXAMPLES}/defender-standards.bicepparam", "    standards: ", "    // standards: ", "small"),
+    ("examples-are-in-the-docs", "docs/defender.md", "`defender-standards`", "`defender-norms`", "small"),
+    ("roles-of-other-templates", SCALE, "'Microsoft.Authorization/roleDefinitions', roles.contributor", "'Microsoft.Authorization/roleDefinitions', roles.storageBlobDataOwner", "small,defender-at-scale"),
+    ("roles-of-other-templates", OTHER, "if (toEventHub && !empty(", "if (!toEventHub && !empty(", "small,defender-several"),
+    ("policy-assignments", SCALE, "af9f6c70-", "bf9f6c70-", "small,defender-at-scale"),
+    ("policy-assignments", SCALE, "  eventHub: 'eventHubDetails'", "  eventHub: 'eventHub'", "small,defender-at-scale"),
+    ("policy-assignments", SCALE, "if (each.?remediate ?? true)", "if (each.?remediate ?? false)", "small,defender-at-scale"),
+    ("policy-assignments", SCALE, "if (each.to == 'workspace')", "if (each.to == 'eventHub')", "small,defender-at-scale"),
+    ("alerts-of-the-workspace", OTHER, "if (!toEventHub && alerts)", "if (toEventHub && alerts)", "small,defender-workspace"),
+    ("alerts-are-exactly-these", MAIN, "'modules/defender-alerts.bicep' = if (defenderExport == ", "'modules/defender-alerts.bicep' = if (defenderExport != ", "small,container"),
+    ("roles-are-exactly-these", MAIN, "'modules/event-hub-reader.bicep' = if (readsEventHub)", "'modules/event-hub-reader.bicep' = if (!readsEventHub)", "small,defender"),
+    ("roles-are-exactly-these", MAIN, "eventHubIdParts[?4] ?? ", "eventHubIdParts[?99] ?? ", "small,premium"),
+    ("roles-are-exactly-these", HUB_SENDER, "'Microsoft.Authorization/roleDefinitions', roles.azureEventHubsDataSender", "'Microsoft.Authorization/roleDefinitions', roles.azureEventHubsDataReceiver", "small,defender"),
+    ("each-role-on-one-resource", HUB_READER, "  scope: namespace::hub\n", "", "small,defender"),
+    ("private-network", MAIN, "makesEventHub ? eventHubEndpoints : []", "[]", "small,defender-private"),
+    ("events-container", MAIN, "          eventsContainerName\n", "", "small"),
+    ("events-container", MAIN, ": [eventsContainerName, ", ": [", "small,container"),
+    # What the templates refuse.
+    ("snapshot-container", "infra/checks/cases/container.bicepparam", "defenderExport = 'workspace'", "defenderExport = 'eventHub'", "small,container"),
+    ("snapshot-defender", "infra/defender.bicepparam", "param defenderPrincipalId = readEnvironmentVariable('DEFENDER_PRINCIPAL_ID')\n", "", "small,defender"),
+    ("snapshot-defender-at-scale", f"{EXAMPLES}/defender-at-scale.bicepparam", "'rg-defender-export-old'\n", "'rg-defender-export'\n", "small,defender-at-scale"),
+    ("form-agrees-with-parameters", FORM, '\\"AttackPaths\\", ', "", "small"),
     ("checkov", VAULT, "enablePurgeProtection: true", "enablePurgeProtection: null", "small,premium"),
     ("checkov", "infra/checks/checkov-skips.txt", "CKV_AZURE_41 ", "CKV_AZURE_40 ", "small,premium"),
 ]
