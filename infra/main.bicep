@@ -247,7 +247,7 @@ var senderPrincipalId = makesEventHub && empty(defenderPrincipalId)
   ? fail('defenderExport = \'eventHub\' needs defenderPrincipalId, without which Defender for Cloud may not write to the event hub. Its description has the command.')
   : defenderPrincipalId
 var eventHubNamespaceName = makesEventHub ? 'evhns-${suffix}' : eventHubIdParts[?8] ?? 'none'
-var eventHubName = settings.?EVENT_HUB_NAME ?? eventHubIdParts[?10] ?? 'defender-for-cloud'
+var eventHubName = eventHubIdParts[?10] ?? settings.?EVENT_HUB_NAME ?? 'defender-for-cloud'
 var eventHubConsumerGroupName = settings.?EVENT_HUB_CONSUMER_GROUP ?? 'sentinel-axiom'
 
 // ---- The identity of the program, before everything that it is given
@@ -758,7 +758,7 @@ type settingsType = {
   @description('Consumer group that is made for the program on the event hub.')
   EVENT_HUB_CONSUMER_GROUP: string?
 
-  @description('Name of the event hub.')
+  @description('Name of a new event hub.')
   EVENT_HUB_NAME: string?
 
   @description('Container of what `history` has done.')

@@ -3,6 +3,7 @@
 import difflib
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 from bicep import INFRA, ROOT, WORK
 
@@ -26,9 +27,9 @@ def format_findings(compiler):
 
 def parameters_findings(compiler):
     """Every parameters file compiles without a word."""
-    for file in compiler.parameters_files:
-        _, findings = compiler.run("build-params", "--no-restore", "--stdout", str(file))
-        yield from findings
+    with ThreadPoolExecutor() as pool:
+        for _, findings in pool.map(lambda file: compiler.run("build-params", "--no-restore", "--stdout", str(file)), compiler.parameters_files):
+            yield from findings
 
 
 def without_generator(value):
