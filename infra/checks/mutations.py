@@ -163,7 +163,7 @@ MUTATIONS = [
     ("event-hub-is-read-where-it-is-written", MAIN, "EVENT_HUB__credential: 'managedidentity'", "EVENT_HUB: 'a-connection-string'", "small,defender"),
     ("event-hub-is-read-where-it-is-written", MAIN, "'${eventHubNamespaceName}.${eventHubSuffix}'", "'other.${eventHubSuffix}'", "small,premium"),
     ("functions-that-run", MAIN, "'function-history', 'function-pull', ", "'function-history', ", "small"),
-    ("functions-that-run", MAIN, ": withoutEventHub)", ": take([withoutEventHub], 0)[?0] ?? {})", "small"),
+    ("functions-that-run", MAIN, "  ...(readsEventHub\n", "  ...(!readsEventHub\n", "small"),
     ("setting-names-are-allowed", MAIN, "'AzureFunctionsJobHost__functions__${index}'", "'AzureWebJobs_${functionNamesWithoutEventHub[index]}_Disabled'", "small"),
     ("defender-writes-as-a-trusted-service", DEFENDER, "isTrustedServiceEnabled: true", "isTrustedServiceEnabled: false", "small,defender"),
     ("defender-writes-as-a-trusted-service", MAIN, "eventHubAccess: 'trustedService'", "eventHubAccess: 'connectionString'", "small,defender"),
