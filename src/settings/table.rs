@@ -141,12 +141,12 @@ pub const SETTINGS: &[Setting] = &[
         "its address: by default `https://graph.microsoft.com`, and `https://api.security.microsoft.com` with `xdr`",
     ),
     default("HUNTING_CALLS", "45", "calls", "hunting queries in a minute, spread evenly"),
-    optional(
-        "EVENT_HUB",
-        "connection",
-        "the Event Hubs namespace whose messages `function-event-hub` takes (docs/defender.md); read by the host",
+    default(
+        "EVENT_HUB_NAME",
+        "defender-for-cloud",
+        "event hub",
+        "the hub of the connection `EVENT_HUB` whose messages `function-event-hub` takes (docs/defender.md); read by the host",
     ),
-    default("EVENT_HUB_NAME", "defender-for-cloud", "event hub", "the hub in that namespace; read by the host"),
     default("EVENT_HUB_CONSUMER_GROUP", "sentinel-axiom", "consumer group", "ours alone; read by the host"),
     default(
         "EVENTS_CONTAINER",
