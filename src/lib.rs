@@ -24,6 +24,8 @@ pub mod loganalytics;
 pub mod pulls;
 pub mod query;
 pub mod reconcile;
+pub mod resource_graph;
+pub mod snapshot;
 
 pub mod batch;
 pub mod body;

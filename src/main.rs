@@ -32,7 +32,7 @@ fn main() -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    sentinel_axiom::log::start(settings.log_level);
+    sentinel_axiom::log::start(settings.log_level, command.owns_stdout());
     rustls::crypto::ring::default_provider().install_default().expect("nothing else has chosen one before");
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -88,6 +88,10 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => failed("pull", &*error),
+        },
+        Command::Snapshot(args) => match commands::snapshot::snapshot(&app, platform, &args).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed("snapshot", &*error),
         },
         Command::Reconcile { what, bin, repair, json, html } => {
             let report = Report { bin, repair, json, html: html.as_deref() };

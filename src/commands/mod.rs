@@ -6,3 +6,4 @@ pub mod reconcile;
 pub mod refused;
 pub mod run;
 pub mod serve;
+pub mod snapshot;

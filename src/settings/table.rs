@@ -130,6 +130,17 @@ pub const SETTINGS: &[Setting] = &[
         "its address: by default `https://graph.microsoft.com`, and `https://api.security.microsoft.com` with `xdr`",
     ),
     default("HUNTING_CALLS", "45", "calls", "hunting queries in a minute, spread evenly"),
+    default(
+        "RESOURCE_GRAPH_URL",
+        "https://management.azure.com",
+        "URL",
+        "Azure Resource Manager, for `snapshot`; `https://management.usgovcloudapi.net` and `https://management.chinacloudapi.cn` in national clouds",
+    ),
+    optional(
+        "RESOURCE_GRAPH_CLIENT_ID",
+        "client id",
+        "the user-assigned identity towards Azure Resource Graph; without it the system-assigned one",
+    ),
     default("LOG_LEVEL", "info", "error, warn, info, debug or trace", "least severe line that is logged"),
 ];
 
