@@ -24,7 +24,8 @@ pub(super) fn judge(head: &Head, body: &[u8]) -> Verdict<Page> {
     let limit_hit = head.header("x-ms-tenant-subscription-limit-hit");
     match head.status {
         200 if limit_hit.is_some_and(|hit| hit.trim().eq_ignore_ascii_case("true")) => {
-            let message = "the identity sees more than 10,000 subscriptions, and the answer is about the first ones alone";
+            let message =
+                "the identity sees more than 10,000 subscriptions, and the answer is about the first ones alone";
             Verdict::Refused(QueryError::new(TOO_MANY_SUBSCRIPTIONS, message))
         }
         200 => match reply::page(body) {
@@ -51,7 +52,8 @@ mod tests {
 
     #[test]
     fn the_table() {
-        let good = r#"{"totalRecords":2,"count":2,"data":[{"id":"/a"},{"id":"/b"}],"facets":[],"resultTruncated":"false"}"#;
+        let good =
+            r#"{"totalRecords":2,"count":2,"data":[{"id":"/a"},{"id":"/b"}],"facets":[],"resultTruncated":"false"}"#;
         let error = |code: &str, detail: &str, message: &str| {
             format!(
                 r#"{{"error":{{"code":"{code}","message":"Please provide below info","details":[{{"code":"{detail}","message":"{message}"}}]}}}}"#

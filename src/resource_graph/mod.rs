@@ -114,7 +114,11 @@ fn advice(error: &QueryError) -> &'static str {
         answer::TOO_MANY_SUBSCRIPTIONS => {
             " (take several snapshots, each of some management groups or subscriptions: --management-group, --subscription)"
         }
-        "Forbidden" | "AuthorizationFailed" | "AuthenticationFailed" | "InvalidAuthenticationToken" | "HTTP 401"
+        "Forbidden"
+        | "AuthorizationFailed"
+        | "AuthenticationFailed"
+        | "InvalidAuthenticationToken"
+        | "HTTP 401"
         | "HTTP 403" => {
             " (give the identity the role Security Reader on the subscriptions or on a management group above them, and compare RESOURCE_GRAPH_URL with the cloud)"
         }

@@ -40,7 +40,9 @@ fn columns(kind: Kind) -> impl Iterator<Item = Column> {
 fn find<'a>(record: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(record, |value, key| {
         let object = value.as_object()?;
-        object.get(key).or_else(|| object.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value))
+        object
+            .get(key)
+            .or_else(|| object.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value))
     })
 }
 
@@ -63,7 +65,9 @@ fn writer() -> Writer<Vec<u8>> {
 }
 
 fn write<'a>(lines: &mut Writer<Vec<u8>>, cells: impl Iterator<Item = Cow<'a, str>>) {
-    lines.write_record(cells.collect::<Vec<_>>().iter().map(|cell| cell.as_bytes())).expect("lines of one kind are equally long, and memory takes them");
+    lines
+        .write_record(cells.collect::<Vec<_>>().iter().map(|cell| cell.as_bytes()))
+        .expect("lines of one kind are equally long, and memory takes them");
 }
 
 fn finish(lines: Writer<Vec<u8>>) -> Vec<u8> {

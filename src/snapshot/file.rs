@@ -44,7 +44,9 @@ impl Out {
     /// [`SnapshotError::Write`].
     pub fn write(&mut self, text: &[u8]) -> Result<(), SnapshotError> {
         match self {
-            Self::Stdout(out) => out.write_all(text).map_err(|error| SnapshotError::Write("standard output".to_owned(), error)),
+            Self::Stdout(out) => {
+                out.write_all(text).map_err(|error| SnapshotError::Write("standard output".to_owned(), error))
+            }
             Self::File(file) => file.file.write_all(text).map_err(|error| file.failed(error)),
         }
     }
@@ -55,7 +57,9 @@ impl Out {
     /// As [`Out::open`].
     pub fn finish(self) -> Result<(), SnapshotError> {
         match self {
-            Self::Stdout(mut out) => out.flush().map_err(|error| SnapshotError::Write("standard output".to_owned(), error)),
+            Self::Stdout(mut out) => {
+                out.flush().map_err(|error| SnapshotError::Write("standard output".to_owned(), error))
+            }
             Self::File(mut file) => {
                 let written = file.file.flush().and_then(|()| file.file.get_ref().sync_all());
                 written.map_err(|error| file.failed(error))?;

@@ -71,7 +71,9 @@ pub enum SnapshotError {
         of: u64,
     },
     /// Fewer came than there were at the beginning, and than there are at the end.
-    #[error("read {kind}: {came} records came, and the service counts {of} (read it again)")]
+    #[error(
+        "read {kind}: {came} records came, and the service counts {of} (others came and went meanwhile: read it again)"
+    )]
     Fewer {
         /// What was read.
         kind: String,
@@ -130,7 +132,8 @@ impl Snapshot<'_> {
             };
             left.extend(self.finer(part, why)?);
         }
-        // Records come and go meanwhile, and neither count is that of the parts; but what is fewer than both is too few.
+        // Records come and go meanwhile, and neither count need be that of the parts. What is fewer than both may be right all the same, where some came and
+        // others went; it may also be that the parts are not the whole. Nobody can tell, so it is an error.
         let (came, of) = (done.came(), before.min(self.ask(WHOLE, 1).await?.total));
         if came < of { Err(SnapshotError::Fewer { kind: self.kind.name(), came, of }) } else { Ok(()) }
     }
@@ -193,7 +196,8 @@ mod tests {
 
     #[test]
     fn parts_are_by_rows_and_by_bytes() {
-        let first = |rows: u64, bytes: usize, total: u64| Page { rows, total, lines: vec![0; bytes], ..Page::default() };
+        let first =
+            |rows: u64, bytes: usize, total: u64| Page { rows, total, lines: vec![0; bytes], ..Page::default() };
         for (page, wanted) in [
             (first(1000, 1_000_000, 1001), 2),
             (first(1000, 1_000_000, 30_000), 38),

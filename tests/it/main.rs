@@ -29,5 +29,6 @@ mod refused;
 mod rows;
 mod run;
 mod secrets;
+mod snapshot;
 mod startup;
 mod sweep;

@@ -40,8 +40,7 @@ impl Token {
 }
 
 /// Longer ones first.
-const SIGNS: [&str; 17] =
-    ["==", "=~", "!=", "<=", ">=", "..", ".", "~", "|", "(", ")", ",", "=", "<", ">", "*", "-"];
+const SIGNS: [&str; 17] = ["==", "=~", "!=", "<=", ">=", "..", ".", "~", "|", "(", ")", ",", "=", "<", ">", "*", "-"];
 
 /// Splits a query into its words, up to and with [`Word::End`] or [`Word::Bad`].
 pub(crate) fn words(query: &str) -> Vec<Token> {

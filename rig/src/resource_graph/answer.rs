@@ -162,7 +162,9 @@ fn understand(shared: &Shared, asked: &Asked) -> Result<Understood, Reply> {
         None => None,
         Some(text) => {
             let token = SkipToken::decode(text).filter(|token| token.fingerprint == fingerprint);
-            Some(token.ok_or_else(|| refusal::because(400, "BadRequest", "InvalidSkipToken", "The skip token is not of this query."))?)
+            Some(token.ok_or_else(|| {
+                refusal::because(400, "BadRequest", "InvalidSkipToken", "The skip token is not of this query.")
+            })?)
         }
     };
     // What is said beside a token wins over it (REST reference, QueryRequestOptions).

@@ -94,7 +94,8 @@ impl ResourceGraph {
     /// # Errors
     /// A record is no object.
     pub fn add(&self, records: impl IntoIterator<Item = impl AsRef<str>>) -> anyhow::Result<()> {
-        let records = records.into_iter().map(|record| rows::row(record.as_ref())).collect::<anyhow::Result<Vec<_>>>()?;
+        let records =
+            records.into_iter().map(|record| rows::row(record.as_ref())).collect::<anyhow::Result<Vec<_>>>()?;
         self.shared.tables().get_mut(rows::TABLE).expect("it is there from the start").append(records);
         Ok(())
     }

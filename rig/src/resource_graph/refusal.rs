@@ -84,5 +84,9 @@ pub(crate) fn throttled(wait: Duration) -> Reply {
 
 /// 504.
 pub(crate) fn gateway_timeout() -> Reply {
-    manager(504, "GatewayTimeout", "The gateway did not receive a response from 'Microsoft.ResourceGraph' within the specified time period.")
+    manager(
+        504,
+        "GatewayTimeout",
+        "The gateway did not receive a response from 'Microsoft.ResourceGraph' within the specified time period.",
+    )
 }
