@@ -427,6 +427,7 @@ var programSettings = {
   LOG_ANALYTICS_URL: queryUrl
   LOG_ANALYTICS_WORKSPACE: exportWorkspace.properties.customerId
   PULLS_CLIENT_ID: identity.properties.clientId
+  RESOURCE_GRAPH_CLIENT_ID: identity.properties.clientId
   // The older API has an address of its own, which the program knows.
   ...(settings.?HUNTING_API == 'xdr' ? {} : { HUNTING_URL: huntingUrl })
   ...(empty(historyAccountName)
@@ -605,6 +606,9 @@ type settingsType = {
 
   @description('Container of the rows that were set aside.')
   REFUSED_CONTAINER: string?
+
+  @description('Address of Azure Resource Manager, for `snapshot`.')
+  RESOURCE_GRAPH_URL: string?
 
   @description('Largest row that is sent, in bytes.')
   ROW_BYTES: int?

@@ -51,12 +51,12 @@ def pages(**options):
         assert answer.count == len(answer.data)
         token = answer.skip_token
         if token is None:
-            return {"pages": found, "total": answer.total_records, "truncated": str(answer.result_truncated.value)}
+            return {"pages": found, "total": answer.total_records, "truncated": answer.result_truncated}
 
 
 first, headers = ask(ALERTS, top=3)
 saw = {
-    "first": [numbers(first), first.total_records, first.result_truncated.value, first.skip_token is not None, first.facets],
+    "first": [numbers(first), first.total_records, first.result_truncated, first.skip_token is not None, first.facets],
     "quota": [headers["x-ms-user-quota-remaining"], headers["x-ms-user-quota-resets-after"]],
     "pages": pages(top=4),
     "default": pages(),
@@ -69,7 +69,7 @@ saw = {
 }
 
 taken, _ = ask(ALERTS + " | take 5", top=3)
-saw["taken"] = [numbers(taken), taken.total_records, taken.result_truncated.value, taken.skip_token]
+saw["taken"] = [numbers(taken), taken.total_records, taken.result_truncated, taken.skip_token]
 
 whole, _ = ask("securityresources | where tostring(properties.Severity) in~ ('HIGH') | order by id asc", top=1)
 saw["record"] = whole.data[0]
