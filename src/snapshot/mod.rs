@@ -185,7 +185,7 @@ async fn write(page: &Page, sink: &mut Sink<'_>, done: &mut Done) -> Result<(), 
 
 /// How many parts a result like these first records of it is read in.
 fn parts(first: &Page) -> u32 {
-    let bytes = (first.lines.len() as u64).div_ceil(first.rows.max(1)).saturating_mul(first.total);
+    let bytes = (first.lines.len() as u64).saturating_mul(first.total).div_ceil(first.rows.max(1));
     let parts = first.total.div_ceil(ROWS).max(bytes.div_ceil(BYTES));
     u32::try_from(parts).unwrap_or(PARTS).clamp(2, PARTS)
 }
