@@ -8,7 +8,7 @@ use rig::axiom::{Fault as AxiomFault, Gate};
 use rig::resource_graph::{Fault, Options, ResourceGraph};
 use serde_json::Value;
 
-use crate::support::{Ran, World, binary};
+use crate::support::{Ran, World, binary, until};
 
 const ONE: &str = "00000000-0000-0000-0000-000000000001";
 const TWO: &str = "00000000-0000-0000-0000-000000000002";
@@ -312,9 +312,7 @@ async fn records_that_come_and_go_take_none_of_the_others_along() {
     let path = scene.path("a");
     let args = ["alerts", "--to", &path];
     let changes = async {
-        while gate.waiting() < 1 {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+        until("a part is asked for", || async { gate.waiting() > 0 }).await;
         for number in 0..40 {
             scene
                 .graph
@@ -347,11 +345,7 @@ async fn a_snapshot_that_looks_too_small_is_an_error() {
     scene.graph.faults().script([Fault::Pass, Fault::Hold(gate.clone()), Fault::Pass, Fault::Hold(last.clone())]);
     let path = scene.path("none");
     let changes = async {
-        let waits = async |gate: &Gate| {
-            while gate.waiting() < 1 {
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-            }
-        };
+        let waits = async |gate: &Gate| until("it is asked", || async { gate.waiting() > 0 }).await;
         waits(&gate).await;
         let id =
             |number: usize| serde_json::from_str::<Value>(&alert(number)).unwrap()["id"].as_str().unwrap().to_owned();
