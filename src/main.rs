@@ -28,12 +28,12 @@ fn main() -> ExitCode {
     };
     if let Command::Provision(what) = command {
         return match ProvisionSettings::read(variables()) {
-            Ok(settings) => run_to_end(settings.log_level, provision(settings, what)),
+            Ok(settings) => run_to_end(settings.log_level, false, provision(settings, what)),
             Err(problems) => wrong(&problems),
         };
     }
     match Settings::read(variables()) {
-        Ok(settings) => run_to_end(settings.log_level, start(command, settings, &platform)),
+        Ok(settings) => run_to_end(settings.log_level, command.owns_stdout(), start(command, settings, &platform)),
         Err(problems) => wrong(&problems),
     }
 }
@@ -43,8 +43,8 @@ fn wrong(problems: &Problems) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-fn run_to_end(log_level: tracing::Level, work: impl Future<Output = ExitCode>) -> ExitCode {
-    sentinel_axiom::log::start(log_level);
+fn run_to_end(log_level: tracing::Level, stdout_is_taken: bool, work: impl Future<Output = ExitCode>) -> ExitCode {
+    sentinel_axiom::log::start(log_level, stdout_is_taken);
     rustls::crypto::ring::default_provider().install_default().expect("nothing else has chosen one before");
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work),
@@ -107,6 +107,10 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
             Ok(false) => ExitCode::FAILURE,
             Err(error) => failed("pull", &*error),
         },
+        Command::Snapshot(args) => match commands::snapshot::snapshot(&app, platform, &args).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed("snapshot", &*error),
+        },
         Command::Reconcile { what, bin, repair, json, html } => {
             let report = Report { bin, repair, json, html: html.as_deref() };
             match reconcile(&app, platform, &what, report).await {
@@ -122,17 +126,19 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
             }
         }
         Command::Refused(RefusedCommand::Replay { prefix, perhaps_delivered }) => {
-            match refused::replay(&app, &prefix, perhaps_delivered).await {
-                Ok(replayed) => {
-                    sentinel_axiom::log::say(&format!(
-                        "{} rows delivered, {} stay set aside",
-                        replayed.delivered, replayed.remain
-                    ));
-                    ExitCode::SUCCESS
-                }
-                Err(error) => failed("replay refused rows", &error),
-            }
+            replay(&app, &prefix, perhaps_delivered).await
         }
+    }
+}
+
+async fn replay(app: &App, prefix: &str, perhaps_delivered: bool) -> ExitCode {
+    match refused::replay(app, prefix, perhaps_delivered).await {
+        Ok(replayed) => {
+            let said = format!("{} rows delivered, {} stay set aside", replayed.delivered, replayed.remain);
+            sentinel_axiom::log::say(&said);
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed("replay refused rows", &error),
     }
 }
 

@@ -11,7 +11,7 @@ CONNECTION_PARTS = {"blobServiceUri", "clientId", "credential", "fullyQualifiedN
 PLATFORM_SETTINGS = {
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
-    *(f"AzureFunctionsJobHost__functions__{number}" for number in range(4)),
+    *(f"AzureFunctionsJobHost__functions__{number}" for number in range(5)),
     "EVENT_HUB",
     "FUNCTIONS_EXTENSION_VERSION",
     "FUNCTIONS_WORKER_RUNTIME",
@@ -38,6 +38,7 @@ WIRED_SETTINGS = {
     "LOG_ANALYTICS_RESOURCE_ID",
     "LOG_ANALYTICS_WORKSPACE",
     "PULLS_CLIENT_ID",
+    "RESOURCE_GRAPH_CLIENT_ID",
 }
 
 

@@ -46,6 +46,7 @@ param settings = {
   PULLS_CONTAINER: 'reached'
   PULLS_SCHEDULE: '0 0 * * * *'
   REFUSED_CONTAINER: 'set-aside'
+  RESOURCE_GRAPH_URL: 'https://management.usgovcloudapi.net'
   ROW_BYTES: 500000
   RUN_EVERY: 60
   SETTLE_AFTER: 900
