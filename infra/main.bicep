@@ -213,7 +213,13 @@ var packageContainerName = 'packages'
 var packageBlobName = 'sentinel-axiom.zip'
 var queueFunctionName = 'function-blob-trigger'
 var sweepFunctionName = 'function-sweep'
-var functionNamesWithoutEventHub = [queueFunctionName, 'function-history', 'function-pull', 'function-status', sweepFunctionName]
+var functionNamesWithoutEventHub = [
+  queueFunctionName
+  'function-history'
+  'function-pull'
+  'function-status'
+  sweepFunctionName
+]
 
 var underFunctions = hosting != 'container'
 var workspaceIdParts = split(workspaceResourceId, '/')

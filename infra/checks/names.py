@@ -140,7 +140,8 @@ def bindings():
     """The trigger of each function by its folder."""
     found = {}
     for file in sorted(ROOT.glob("function-*/function.json")):
-        (binding,) = json.loads(file.read_text())["bindings"]
+        every = json.loads(file.read_text())["bindings"]
+        (binding,) = [binding for binding in every if binding["type"].endswith("Trigger")]
         found[file.parent.name] = binding
     if not found:
         raise LookupError("no function-*/function.json")
