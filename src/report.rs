@@ -288,7 +288,7 @@ impl Visit {
                     repeated_rows = self.repeated_rows,
                     quiet_seconds = self.age_seconds,
                     lag_seconds = self.lag_seconds,
-                    level = self.level,
+                    zstd_level = self.level,
                     milliseconds,
                     look_ms,
                     cut_ms,

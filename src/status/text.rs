@@ -115,7 +115,7 @@ mod tests {
         let text = text(&status, Some(&before));
         for part in [
             "signinlogs       2",
-            "12345 kB",
+            "12 MB",
             "6 min",
             "5000",
             "100  ",
