@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use anyhow::bail;
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::commands::reconcile::BinWidth;
 use crate::history::plan::SLICE_ROWS;
@@ -27,14 +28,14 @@ pub struct Cli {
 #[derive(Debug, Subcommand, PartialEq, Eq)]
 pub enum Command {
     /// Serve the Functions host (the default when the host starts the program).
+    #[command(after_help = "Example: sentinel-axiom serve --port 8080")]
     Serve {
         /// Port on 127.0.0.1, instead of the one that the host gives in FUNCTIONS_CUSTOMHANDLER_PORT.
         #[arg(long)]
         port: Option<u16>,
     },
     /// Sweep and ship in a loop, without Functions and without a queue.
-    ///
-    /// Example: `sentinel-axiom run --once`
+    #[command(after_help = "Example: sentinel-axiom run --once")]
     Run {
         /// Sweep once, ship what is there, and end; exit code 1 when a blob could not be shipped.
         #[arg(long)]
@@ -47,8 +48,7 @@ pub enum Command {
     #[command(subcommand)]
     Pull(PullCommand),
     /// Compare rows per table and time bin in Log Analytics and in Axiom. Exit code 1 when they differ.
-    ///
-    /// Example: `sentinel-axiom reconcile --tables SigninLogs --from 2026-01-01 --to 2026-02-01 --html report.html`
+    #[command(after_help = "Example: sentinel-axiom reconcile --tables SigninLogs --from 2026-01-01 --to 2026-02-01 --html report.html")]
     Reconcile {
         /// Which rows.
         #[command(flatten)]
@@ -69,14 +69,37 @@ pub enum Command {
     /// Rows that were set aside because Axiom will not take them.
     #[command(subcommand)]
     Refused(RefusedCommand),
+    /// Try everything that the settings promise, a line for each: who signs in, accounts, rights, queue, Axiom, clock.
+    ///
+    /// Changes nothing but a container of its own in each account, which goes afterwards. Exit code 1 when something failed, 64 when settings are wrong.
+    #[command(after_help = "Example: sentinel-axiom check --json")]
+    Check {
+        /// Also send a row to Axiom, into the dataset `sentinel-axiom-check`.
+        #[arg(long)]
+        write: bool,
+        /// JSON instead of lines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the script that lets a shell complete commands and options.
+    #[command(after_help = "Example: sentinel-axiom completions bash")]
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Write manual pages, one for each command, into a folder.
+    #[command(after_help = "Example: sentinel-axiom man share/man/man1")]
+    Man {
+        /// The folder; it is made where it is missing.
+        folder: PathBuf,
+    },
 }
 
 /// What to do with rows that were set aside.
 #[derive(Debug, Subcommand, PartialEq, Eq)]
 pub enum RefusedCommand {
     /// Show how many rows are set aside, by dataset and reason.
-    ///
-    /// Example: `sentinel-axiom refused list am-securityevent/`
+    #[command(after_help = "Example: sentinel-axiom refused list am-securityevent/")]
     List {
         /// Only of sources whose `container/name` begins with this.
         #[arg(default_value = "")]
@@ -86,6 +109,7 @@ pub enum RefusedCommand {
         rows: bool,
     },
     /// Send what is set aside again; what is refused still stays.
+    #[command(after_help = "Example: sentinel-axiom refused replay am-securityevent/")]
     Replay {
         /// Only of sources whose `container/name` begins with this.
         #[arg(default_value = "")]
@@ -100,8 +124,7 @@ pub enum RefusedCommand {
 #[derive(Debug, Subcommand, PartialEq, Eq)]
 pub enum PullCommand {
     /// Run pulls when they are due, in a loop, without Functions.
-    ///
-    /// Example: `sentinel-axiom pull run inventory --once`
+    #[command(after_help = "Example: sentinel-axiom pull run inventory --once")]
     Run {
         /// Only this pull.
         name: Option<String>,
@@ -113,6 +136,7 @@ pub enum PullCommand {
         as_of: Option<Time>,
     },
     /// Show how far each pull has come, and its last runs.
+    #[command(after_help = "Example: sentinel-axiom pull status --json")]
     Status {
         /// A line of JSON for each pull.
         #[arg(long)]
@@ -124,8 +148,7 @@ pub enum PullCommand {
 #[derive(Debug, Subcommand, PartialEq, Eq)]
 pub enum HistoryCommand {
     /// Count rows and bytes by table and day, and say what moving them takes. Moves nothing.
-    ///
-    /// Example: `sentinel-axiom history estimate --tables SigninLogs,AuditLogs --from 2024-01-01 --to 2026-01-01`
+    #[command(after_help = "Example: sentinel-axiom history estimate --tables SigninLogs,AuditLogs --from 2024-01-01 --to 2026-01-01")]
     Estimate {
         /// Which rows.
         #[command(flatten)]
@@ -135,8 +158,7 @@ pub enum HistoryCommand {
         json: bool,
     },
     /// Move rows, oldest first. Stop it anywhere; the same command goes on from there.
-    ///
-    /// Example: `sentinel-axiom history run --tables SigninLogs --from 2024-01-01 --to 2026-01-01`
+    #[command(after_help = "Example: sentinel-axiom history run --tables SigninLogs --from 2024-01-01 --to 2026-01-01")]
     Run {
         /// Which rows.
         #[command(flatten)]
@@ -149,6 +171,7 @@ pub enum HistoryCommand {
         queue: bool,
     },
     /// Show what is done, running and failed, with the reasons.
+    #[command(after_help = "Example: sentinel-axiom history status --manifest")]
     Status {
         /// A line of JSON for each job.
         #[arg(long)]
@@ -290,5 +313,27 @@ impl Cli {
     #[must_use]
     pub fn command(self, platform: &Platform) -> Option<Command> {
         self.command.or_else(|| platform.handler_port.map(|_| Command::Serve { port: None }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn every_command_shows_an_example_that_it_takes() {
+        fn check(command: &clap::Command, path: &str) {
+            if command.has_subcommands() {
+                return command.get_subcommands().for_each(|sub| check(sub, &format!("{path} {}", sub.get_name())));
+            }
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let example = help.strip_prefix("Example: ").unwrap_or_else(|| panic!("{path} has no example"));
+            assert!(example.starts_with(path), "{path}: {example}");
+            let parsed = Cli::try_parse_from(example.split_whitespace());
+            assert!(parsed.is_ok_and(|cli| cli.command.is_some()), "{example}");
+        }
+        check(&Cli::command(), "sentinel-axiom");
     }
 }

@@ -1,15 +1,17 @@
 //! The program: start-up in order, then one command.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use sentinel_axiom::app::App;
 use sentinel_axiom::azure::StorageError;
 use sentinel_axiom::cli::{Cli, Command, HistoryCommand, PullCommand, RefusedCommand, Time, What};
+use sentinel_axiom::commands::check::Told;
 use sentinel_axiom::commands::history::How;
 use sentinel_axiom::commands::pull::Which;
 use sentinel_axiom::commands::reconcile::Report;
-use sentinel_axiom::commands::{self, refused, run, serve};
+use sentinel_axiom::commands::{self, help, refused, run, serve};
 use sentinel_axiom::history::History;
 use sentinel_axiom::pulls::{Pulls, PullsError};
 use sentinel_axiom::report::chain;
@@ -25,20 +27,49 @@ fn main() -> ExitCode {
         <Cli as clap::CommandFactory>::command().print_help().ok();
         return ExitCode::from(USAGE);
     };
-    let settings = match Settings::read(variables()) {
-        Ok(settings) => settings,
+    // These need no settings, or say themselves what is wrong with them.
+    match command {
+        Command::Check { write, json } => return run_to_end(tracing::Level::ERROR, check(&platform, write, json)),
+        Command::Completions { shell } => return ended("write", help::completions(shell, &mut std::io::stdout())),
+        Command::Man { folder } => return ended("write", help::man(&folder)),
+        _ => {}
+    }
+    match Settings::read(variables()) {
+        Ok(settings) => run_to_end(settings.log_level, start(command, settings, &platform)),
         Err(problems) => {
             sentinel_axiom::log::say(&problems.to_string());
-            return ExitCode::from(USAGE);
+            ExitCode::from(USAGE)
         }
-    };
-    sentinel_axiom::log::start(settings.log_level);
+    }
+}
+
+fn run_to_end(log_level: tracing::Level, work: impl Future<Output = ExitCode>) -> ExitCode {
+    sentinel_axiom::log::start(log_level);
     rustls::crypto::ring::default_provider().install_default().expect("nothing else has chosen one before");
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed("start the runtime", &error),
-    };
-    runtime.block_on(start(command, settings, &platform))
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => failed("start the runtime", &error),
+    }
+}
+
+/// Tells of an error where no logging has started, since there are no settings.
+fn ended(doing: &str, done: std::io::Result<()>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            sentinel_axiom::log::say(&format!("{doing}: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn check(platform: &Platform, write: bool, json: bool) -> ExitCode {
+    let plain = variables().any(|(name, value)| name == "NO_COLOR" && !value.is_empty()); // no-color.org
+    let told = Told { json, colour: !plain && std::io::stdout().is_terminal() };
+    match commands::check::check(variables().collect(), platform, write, told, &mut std::io::stdout()).await {
+        Ok(code) => ExitCode::from(code),
+        Err(_) => ExitCode::FAILURE, // Nobody can be told that stdout is closed.
+    }
 }
 
 /// The environment. `std::env::vars` would panic at a variable that is no text, although it may be none of our business.
@@ -73,7 +104,9 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
         Err(error) => return failed("start", &error),
     };
     match command {
-        Command::Serve { .. } => unreachable!("handled above"),
+        Command::Serve { .. } | Command::Check { .. } | Command::Completions { .. } | Command::Man { .. } => {
+            unreachable!("handled before")
+        }
         Command::Run { once } => match run_with_pulls(&app, platform, once).await {
             Ok(done) if once && done.failed > 0 => ExitCode::FAILURE,
             Ok(_) => ExitCode::SUCCESS,

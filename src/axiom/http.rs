@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, RequestBuilder, StatusCode, redirect};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, redirect};
 use time::OffsetDateTime;
 use url::Url;
 
@@ -105,6 +105,22 @@ impl Http {
         };
         url.set_query(Some("format=tabular&nocache=true"));
         send(self.client.post(url).json(&serde_json::json!({ "apl": apl, "startTime": start, "endTime": end }))).await
+    }
+
+    /// Sends a request of the management API, which the central API alone serves: `path` lies below its address.
+    pub(super) async fn manage(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&serde_json::Value>,
+    ) -> Result<(StatusCode, HeaderMap, Vec<u8>), reqwest::Error> {
+        let request = self.client.request(method, address(&self.api, path));
+        send(if let Some(body) = body { request.json(body) } else { request }).await
+    }
+
+    /// The edge deployment that rows go to; `None` leaves the choice to the organisation's default.
+    pub(super) fn deployment(&self) -> Option<String> {
+        deployment(&self.door)
     }
 
     /// Creates `dataset`, in the edge deployment that rows go to.

@@ -10,6 +10,7 @@ pub mod dataset;
 mod delivery;
 mod http;
 pub mod labels;
+pub mod look;
 mod outcome;
 mod packed;
 mod piece;

@@ -75,6 +75,21 @@ pub enum PullsError {
     Storage(#[from] StorageError),
 }
 
+/// Reads which pulls there are.
+///
+/// # Errors
+/// [`PullsError`], [`PullsError::None`] where nobody said which.
+pub fn written_down(from: Option<&PullsFrom>) -> Result<Vec<Pull>, PullsError> {
+    match from {
+        None => Err(PullsError::None),
+        Some(PullsFrom::Text(text)) => Ok(file::read("PULLS", text)?),
+        Some(PullsFrom::File(name)) => {
+            let text = std::fs::read_to_string(name).map_err(|error| PullsError::File(name.clone(), error))?;
+            Ok(file::read(name, &text)?)
+        }
+    }
+}
+
 impl Pulls {
     /// Reads which there are and makes the clients. Sends nothing yet.
     ///
@@ -82,14 +97,7 @@ impl Pulls {
     /// [`PullsError`].
     pub fn connect(app: &App, platform: &Platform) -> Result<Self, PullsError> {
         let settings = &app.settings;
-        let pulls = match &settings.pulls.pulls {
-            None => return Err(PullsError::None),
-            Some(PullsFrom::Text(text)) => file::read("PULLS", text)?,
-            Some(PullsFrom::File(name)) => {
-                let text = std::fs::read_to_string(name).map_err(|error| PullsError::File(name.clone(), error))?;
-                file::read(name, &text)?
-            }
-        };
+        let pulls = written_down(settings.pulls.pulls.as_ref())?;
         let identity = platform.identity;
         let log_analytics =
             settings.log_analytics.as_ref().map(|asked| LogAnalytics::connect(asked, identity)).transpose()?;

@@ -9,6 +9,7 @@ mod log_analytics;
 mod platform;
 mod problem;
 mod pulls;
+mod readable;
 mod reader;
 mod storage;
 mod table;
@@ -22,6 +23,7 @@ pub use log_analytics::{HistorySettings, LogAnalyticsSettings};
 pub use platform::{Identity, Platform};
 pub use problem::{Problem, Problems};
 pub use pulls::{HuntingApi, HuntingSettings, PullSettings, PullsFrom};
+pub use readable::Readable;
 pub use storage::Storage;
 pub use table::{SETTINGS, Setting};
 pub use tables::TableFilter;
@@ -29,6 +31,7 @@ pub use tables::TableFilter;
 use crate::batch::BatchLimits;
 use problem::quote;
 use reader::Reader;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Everything that can be set, checked and typed.
@@ -85,6 +88,12 @@ pub enum AfterDelivery {
     Keep,
 }
 
+/// Seconds that `SETTLE_AFTER` may be.
+const SETTLE_AFTER: RangeInclusive<u64> = 1..=172_800;
+
+/// The words of `AFTER_DELIVERY`.
+const AFTER_DELIVERY: [(&str, AfterDelivery); 2] = [("delete", AfterDelivery::Delete), ("keep", AfterDelivery::Keep)];
+
 impl Settings {
     /// Reads the settings from variables, such as those of the environment.
     ///
@@ -107,9 +116,8 @@ impl Settings {
         let work_queue = r.storage_name("WORK_QUEUE");
         let refused_container = read_container(r, "REFUSED_CONTAINER");
         let events_container = read_container(r, "EVENTS_CONTAINER");
-        let settle_after = r.seconds("SETTLE_AFTER", 1..=172_800);
-        let after_delivery = [("delete", AfterDelivery::Delete), ("keep", AfterDelivery::Keep)];
-        let after_delivery = r.choice("AFTER_DELIVERY", &after_delivery);
+        let settle_after = r.seconds("SETTLE_AFTER", SETTLE_AFTER);
+        let after_delivery = r.choice("AFTER_DELIVERY", &AFTER_DELIVERY);
         let tables = TableFilter::read(r);
         let batch = read_batch(r);
         let uploads = r.count("UPLOADS", 1..=64);
