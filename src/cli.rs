@@ -48,7 +48,9 @@ pub enum Command {
     #[command(subcommand)]
     Pull(PullCommand),
     /// Compare rows per table and time bin in Log Analytics and in Axiom. Exit code 1 when they differ.
-    #[command(after_help = "Example: sentinel-axiom reconcile --tables SigninLogs --from 2026-01-01 --to 2026-02-01 --html report.html")]
+    #[command(
+        after_help = "Example: sentinel-axiom reconcile --tables SigninLogs --from 2026-01-01 --to 2026-02-01 --html report.html"
+    )]
     Reconcile {
         /// Which rows.
         #[command(flatten)]
@@ -148,7 +150,9 @@ pub enum PullCommand {
 #[derive(Debug, Subcommand, PartialEq, Eq)]
 pub enum HistoryCommand {
     /// Count rows and bytes by table and day, and say what moving them takes. Moves nothing.
-    #[command(after_help = "Example: sentinel-axiom history estimate --tables SigninLogs,AuditLogs --from 2024-01-01 --to 2026-01-01")]
+    #[command(
+        after_help = "Example: sentinel-axiom history estimate --tables SigninLogs,AuditLogs --from 2024-01-01 --to 2026-01-01"
+    )]
     Estimate {
         /// Which rows.
         #[command(flatten)]
@@ -318,7 +322,7 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::CommandFactory;
 
     use super::*;
 
@@ -334,6 +338,6 @@ mod tests {
             let parsed = Cli::try_parse_from(example.split_whitespace());
             assert!(parsed.is_ok_and(|cli| cli.command.is_some()), "{example}");
         }
-        check(&Cli::command(), "sentinel-axiom");
+        check(&<Cli as CommandFactory>::command(), "sentinel-axiom");
     }
 }

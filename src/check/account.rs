@@ -64,9 +64,11 @@ impl Account<'_> {
                 let advice = "upgrade it to StorageV2: this kind raises no events, so that blobs wait for the sweep";
                 Finding::warning(self.area, said, advice)
             }
-            _ if sku.starts_with("Premium") || kind == "FileStorage" => {
-                Finding::failed(self.area, said, "take a StorageV2 account of a standard kind: data export does not write to premium ones")
-            }
+            _ if sku.starts_with("Premium") || kind == "FileStorage" => Finding::failed(
+                self.area,
+                said,
+                "take a StorageV2 account of a standard kind: data export does not write to premium ones",
+            ),
             _ => Finding::ok(self.area, said),
         };
         let mut findings = vec![first];

@@ -66,12 +66,17 @@ fn license(list: &Value, settings: &AxiomSettings) -> Option<Value> {
 /// Whether the edge is one. Without one rows go by the API, which answered before.
 async fn edge(axiom: &Axiom, settings: &AxiomSettings) -> Option<Finding> {
     let Door::Edge(url) = &settings.ingest else { return None };
-    let advice = "set AXIOM_EDGE to the edge deployment that the datasets show in Axiom, such as eu-central-1.aws.edge.axiom.co";
+    let advice =
+        "set AXIOM_EDGE to the edge deployment that the datasets show in Axiom, such as eu-central-1.aws.edge.axiom.co";
     Some(match soon(axiom.knock()).await {
-        Ok(status @ (404 | 405)) => Finding::failed(AREA, format!("{url} is no edge deployment: it answers {status}"), advice),
+        Ok(status @ (404 | 405)) => {
+            Finding::failed(AREA, format!("{url} is no edge deployment: it answers {status}"), advice)
+        }
         Ok(401) => Finding::failed(AREA, format!("the edge {url} does not know the token: 401"), advice),
         Ok(status @ 300..=399) => Finding::failed(AREA, format!("{url} redirects: {status}"), advice),
-        Ok(status @ 500..) => Finding::warning(AREA, format!("the edge {url} is in trouble: {status}"), "try again later"),
+        Ok(status @ 500..) => {
+            Finding::warning(AREA, format!("the edge {url} is in trouble: {status}"), "try again later")
+        }
         // 403 is what a token for ingest alone gets for a question.
         Ok(_) => Finding::ok(AREA, format!("the edge {url} answers")),
         Err(trouble) => Finding::failed(AREA, format!("the edge {url}: {}", trouble.said()), advice),
@@ -80,12 +85,16 @@ async fn edge(axiom: &Axiom, settings: &AxiomSettings) -> Option<Finding> {
 
 fn refused(trouble: &Trouble, settings: &AxiomSettings) -> Finding {
     let advice = match (trouble.status(), &settings.token_kind) {
-        (Some(401), _) => "set AXIOM_TOKEN to a token that Axiom shows under Settings, API tokens: this one is wrong, expired or deleted",
+        (Some(401), _) => {
+            "set AXIOM_TOKEN to a token that Axiom shows under Settings, API tokens: this one is wrong, expired or deleted"
+        }
         (Some(403), TokenKind::Personal { .. }) => "set AXIOM_ORG_ID to the organisation of the token",
         (Some(429 | 430), _) => "wait: a limit of the organisation is reached",
         (Some(500..), _) => "try again later, and look at Axiom's status page",
         (Some(_), _) => "set AXIOM_URL to the address of Axiom's API",
-        (None, _) => "see that the network lets us out to AXIOM_URL (docs/networking.md), and that the address is right",
+        (None, _) => {
+            "see that the network lets us out to AXIOM_URL (docs/networking.md), and that the address is right"
+        }
     };
     Finding::failed(AREA, format!("{}: {}", settings.url, trouble.said()), advice)
 }
@@ -110,7 +119,9 @@ pub(super) async fn write(axiom: &Axiom) -> Finding {
             Finding::failed(AREA, format!("dataset {SCRATCH} does not take a row: {reason}"), advice)
         }
         Ok(Err(error)) => Finding::failed(AREA, chain(&error), advice),
-        Err(_) => Finding::failed(AREA, format!("no answer to a row within {} s", 3 * SOON.as_secs()), "try again later"),
+        Err(_) => {
+            Finding::failed(AREA, format!("no answer to a row within {} s", 3 * SOON.as_secs()), "try again later")
+        }
     }
 }
 

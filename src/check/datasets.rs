@@ -39,7 +39,12 @@ pub(super) struct Known {
 }
 
 /// Compares what Axiom has with what the exported tables (in lower case) need.
-pub(super) async fn datasets(axiom: &Axiom, settings: &AxiomSettings, known: &Known, tables: &[String]) -> Vec<Finding> {
+pub(super) async fn datasets(
+    axiom: &Axiom,
+    settings: &AxiomSettings,
+    known: &Known,
+    tables: &[String],
+) -> Vec<Finding> {
     let (ours, missing) = known.sort(&settings.datasets, tables);
     let mut findings = vec![known.count(&missing, settings.create_datasets)];
     findings.extend(axiom.deployment().and_then(|wanted| elsewhere(&ours, &wanted)));
@@ -52,7 +57,11 @@ pub(super) async fn datasets(axiom: &Axiom, settings: &AxiomSettings, known: &Kn
         .buffered(AT_ONCE)
         .collect()
         .await;
-    findings.extend(fields(&counted.iter().filter_map(|counted| counted.as_ref().ok().copied()).collect::<Vec<_>>(), ours.len(), most));
+    findings.extend(fields(
+        &counted.iter().filter_map(|counted| counted.as_ref().ok().copied()).collect::<Vec<_>>(),
+        ours.len(),
+        most,
+    ));
     findings
 }
 
@@ -92,9 +101,7 @@ impl Known {
             (0, _) => Finding::ok(AREA, said),
             (wanted, true) if wanted > left => Finding::failed(AREA, format!("{lacks}: the limit is reached"), room),
             (_, true) => Finding::ok(AREA, format!("{lacks} (made with their first rows, where the token may)")),
-            (_, false) => {
-                Finding::failed(AREA, lacks, "create them in Axiom, or set AXIOM_CREATE_DATASETS to true")
-            }
+            (_, false) => Finding::failed(AREA, lacks, "create them in Axiom, or set AXIOM_CREATE_DATASETS to true"),
         }
     }
 }

@@ -130,7 +130,8 @@ fn age(area: &'static str, found: &Found, now: OffsetDateTime) -> Finding {
         found.waiting_bytes,
         waits.whole_minutes().max(0)
     );
-    let advice = "see that the app runs and what its last errors say (docs/troubleshooting.md, stopped and invocations-failing)";
+    let advice =
+        "see that the app runs and what its last errors say (docs/troubleshooting.md, stopped and invocations-failing)";
     match waits {
         waits if waits > VERY_OLD => Finding::failed(area, said, advice),
         waits if waits > OLD => Finding::warning(area, said, advice),

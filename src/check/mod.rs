@@ -88,12 +88,7 @@ async fn workspace(readable: &Readable, platform: &Platform) -> Option<Finding> 
 }
 
 /// The clients of an account, or why there are none.
-fn connect(
-    area: &'static str,
-    storage: Option<&Storage>,
-    whose: Whose,
-    platform: &Platform,
-) -> Result<Blobs, Finding> {
+fn connect(area: &'static str, storage: Option<&Storage>, whose: Whose, platform: &Platform) -> Result<Blobs, Finding> {
     let storage = storage.ok_or_else(|| not_tried(area, whose.setting))?;
     azure::connect_blobs(storage, platform.identity).map_err(|error| {
         Finding::failed(area, chain(&error), "install the system's CA certificates, and see who signs in")

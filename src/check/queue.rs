@@ -56,10 +56,15 @@ fn events(peeked: &[Peeked], export: &Url) -> Finding {
     let advice = "see that the event subscription of the export account exists and delivers to this queue (az eventgrid system-topic event-subscription list); \
          without events, blobs wait for the sweep";
     if peeked.is_empty() {
-        return Finding::unknown(EVENTS, "no message waits, so whether Event Grid delivers cannot be seen from here", advice);
+        return Finding::unknown(
+            EVENTS,
+            "no message waits, so whether Event Grid delivers cannot be seen from here",
+            advice,
+        );
     }
     let is_own = |message: &&Peeked| serde_json::from_str::<SmallMessage>(&message.text).is_ok();
-    let others = peeked.iter().filter(|message| !is_own(message)).map(|message| BlobWake::of_message(&message.text, export));
+    let others =
+        peeked.iter().filter(|message| !is_own(message)).map(|message| BlobWake::of_message(&message.text, export));
     let (mut events, mut strange) = (0, Vec::new());
     for message in others {
         events += usize::from(!message.hints.is_empty());

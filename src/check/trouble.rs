@@ -85,12 +85,16 @@ impl Trouble {
                 "the key or signature of {setting} is wrong or has expired, or this machine's clock is off: make a new signature"
             ),
             (_, "KeyBasedAuthenticationNotPermitted") => {
-                format!("the account takes no keys and signatures made with them: set {setting}__accountName to use the identity")
+                format!(
+                    "the account takes no keys and signatures made with them: set {setting}__accountName to use the identity"
+                )
             }
             (_, "BlobImmutableDueToPolicy" | "ContainerImmutableDueToPolicy") => IMMUTABLE.to_owned(),
             (Some(401), _) => format!("sign in to the tenant of the account of {setting} (az login --tenant)"),
             (Some(404), _) => format!("there is no such account: compare its name in {setting}"),
-            (Some(_), _) => format!("look the code up in the storage documentation, and see that {setting} names an account as it should"),
+            (Some(_), _) => format!(
+                "look the code up in the storage documentation, and see that {setting} names an account as it should"
+            ),
             (None, _) => format!(
                 "compare the account's name in {setting}; with private endpoints, see that their DNS zone is linked to this network (docs/networking.md)"
             ),

@@ -17,14 +17,18 @@ const PULLS: &str = "pulls";
 pub(super) async fn workspace(settings: &LogAnalyticsSettings, identity: Identity) -> Finding {
     let advice = "give the identity the role Log Analytics Reader on the workspace, and compare LOG_ANALYTICS_WORKSPACE with its id";
     let asked = match LogAnalytics::connect(settings, identity) {
-        Ok(workspace) => tokio::time::timeout(SOON, async { workspace.ask("Usage | take 0", NONE, Plan::Analytics).await }).await,
+        Ok(workspace) => {
+            tokio::time::timeout(SOON, async { workspace.ask("Usage | take 0", NONE, Plan::Analytics).await }).await
+        }
         Err(error) => return Finding::failed(AREA, chain(&error), advice),
     };
     let answers = || Finding::ok(AREA, "the workspace answers queries");
     match asked {
         Ok(Ok(_)) => answers(),
         // Whoever is told that there is no such table has the right to ask.
-        Ok(Err(AskError::Refused { error, .. })) if error.cause().message.contains("Failed to resolve table") => answers(),
+        Ok(Err(AskError::Refused { error, .. })) if error.cause().message.contains("Failed to resolve table") => {
+            answers()
+        }
         Ok(Err(error)) => Finding::failed(AREA, chain(&error), advice),
         Err(_) => {
             let said = format!("no answer within {} s", SOON.as_secs());

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use clap::CommandFactory as _;
+use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::cli::Cli;
@@ -14,7 +14,7 @@ use crate::cli::Cli;
 /// `out` cannot be written.
 pub fn completions(shell: Shell, out: &mut dyn Write) -> std::io::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "sentinel-axiom", &mut script);
+    clap_complete::generate(shell, &mut <Cli as CommandFactory>::command(), "sentinel-axiom", &mut script);
     out.write_all(&script)
 }
 
@@ -24,5 +24,5 @@ pub fn completions(shell: Shell, out: &mut dyn Write) -> std::io::Result<()> {
 /// The folder cannot be written.
 pub fn man(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    clap_mangen::generate_to(Cli::command(), folder)
+    clap_mangen::generate_to(<Cli as CommandFactory>::command(), folder)
 }

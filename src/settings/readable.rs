@@ -72,6 +72,9 @@ mod tests {
         assert_eq!(wrong, ["AXIOM_ORG_ID", "AzureWebJobsStorage", "SETTLE_AFTER", "UPLOADS"]);
         assert!(readable.axiom.is_none() && readable.host_storage.is_none() && readable.settle_after.is_none());
         assert!(readable.export.is_some() && readable.log_analytics.is_none());
-        assert_eq!((readable.work_queue.as_str(), readable.after_delivery), ("blob-created", Some(AfterDelivery::Delete)));
+        assert_eq!(
+            (readable.work_queue.as_str(), readable.after_delivery),
+            ("blob-created", Some(AfterDelivery::Delete))
+        );
     }
 }

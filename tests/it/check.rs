@@ -54,7 +54,8 @@ impl Deployment {
     async fn troubles(&self) -> (Option<i32>, Vec<[String; 4]>) {
         let ran = self.check(&["--json"]).await;
         let report: Value = serde_json::from_str(&ran.output).unwrap_or_else(|error| panic!("{error}: {}", ran.output));
-        let text = |finding: &Value| ["mark", "area", "said", "advice"].map(|key| finding[key].as_str().unwrap().to_owned());
+        let text =
+            |finding: &Value| ["mark", "area", "said", "advice"].map(|key| finding[key].as_str().unwrap().to_owned());
         let findings = report["findings"].as_array().unwrap().iter().map(text);
         let troubles: Vec<_> = findings.filter(|[mark, ..]| mark == "failed" || mark == "warning").collect();
         let failed = troubles.iter().filter(|[mark, ..]| mark == "failed").count();
@@ -111,24 +112,24 @@ fn moved(deployment: &Deployment, change: fn(&mut url::Url)) -> String {
 }
 
 const CASES: &[Case] = &[
-    Case {
-        what: "nothing",
-        axiom: USUAL,
-        spoil: |_| ready(),
-        code: 0,
-        expected: &[],
-    },
+    Case { what: "nothing", axiom: USUAL, spoil: |_| ready(), code: 0, expected: &[] },
     Case {
         what: "1: a personal token for an edge deployment",
         axiom: USUAL,
         spoil: |deployment| {
-            let (token, edge) = (deployment.world.axiom.add_token(Rights::personal("ours")), deployment.world.axiom.edge_url());
+            let (token, edge) =
+                (deployment.world.axiom.add_token(Rights::personal("ours")), deployment.world.axiom.edge_url());
             deployment.world.set("AXIOM_TOKEN", token).set("AXIOM_ORG_ID", "ours").set("AXIOM_EDGE_URL", edge);
             ready()
         },
         code: 64,
         expected: &[
-            ["failed", "settings", "AXIOM_TOKEN is a personal token, which edge deployments do not accept", "use an API token (xaat-)"],
+            [
+                "failed",
+                "settings",
+                "AXIOM_TOKEN is a personal token, which edge deployments do not accept",
+                "use an API token (xaat-)",
+            ],
             ["warning", "axiom", "a personal token of organisation ours", "use an API token"],
         ],
     },
@@ -140,7 +141,12 @@ const CASES: &[Case] = &[
             ready()
         },
         code: 64,
-        expected: &[["failed", "settings", "AXIOM_TOKEN begins neither with xaat- nor with xapt-", "create an API token"]],
+        expected: &[[
+            "failed",
+            "settings",
+            "AXIOM_TOKEN begins neither with xaat- nor with xapt-",
+            "create an API token",
+        ]],
     },
     Case {
         what: "1: a token that Axiom does not know",
@@ -160,7 +166,12 @@ const CASES: &[Case] = &[
             ready()
         },
         code: 64,
-        expected: &[["failed", "settings", "AXIOM_ORG_ID is missing, but AXIOM_TOKEN is a personal token", "set it to the organisation's id"]],
+        expected: &[[
+            "failed",
+            "settings",
+            "AXIOM_ORG_ID is missing, but AXIOM_TOKEN is a personal token",
+            "set it to the organisation's id",
+        ]],
     },
     Case {
         what: "3: no role on the export account",
@@ -185,7 +196,12 @@ const CASES: &[Case] = &[
             ready()
         },
         code: 1,
-        expected: &[["failed", "export account", "a blob cannot be deleted: 403", "the role Storage Blob Data Contributor"]],
+        expected: &[[
+            "failed",
+            "export account",
+            "a blob cannot be deleted: 403",
+            "the role Storage Blob Data Contributor",
+        ]],
     },
     Case {
         what: "4: an account that is not there",
@@ -196,7 +212,12 @@ const CASES: &[Case] = &[
             ready()
         },
         code: 1,
-        expected: &[["failed", "export account", "it cannot be reached: 404", "there is no such account: compare its name in EXPORT_STORAGE"]],
+        expected: &[[
+            "failed",
+            "export account",
+            "it cannot be reached: 404",
+            "there is no such account: compare its name in EXPORT_STORAGE",
+        ]],
     },
     Case {
         what: "5: an account to which nothing is exported",
@@ -224,7 +245,12 @@ const CASES: &[Case] = &[
             ready()
         },
         code: 0,
-        expected: &[["warning", "export account", "soft delete keeps deleted blobs for 7 days", "turn soft delete for blobs off"]],
+        expected: &[[
+            "warning",
+            "export account",
+            "soft delete keeps deleted blobs for 7 days",
+            "turn soft delete for blobs off",
+        ]],
     },
     Case {
         what: "6: soft delete that only a delete shows, and versions",
@@ -251,7 +277,12 @@ const CASES: &[Case] = &[
             ready()
         },
         code: 1,
-        expected: &[["failed", "export account", "immutable: am-securityevent", "remove the retention policy or legal hold"]],
+        expected: &[[
+            "failed",
+            "export account",
+            "immutable: am-securityevent",
+            "remove the retention policy or legal hold",
+        ]],
     },
     Case {
         what: "7: a policy for the whole account",
@@ -261,7 +292,12 @@ const CASES: &[Case] = &[
             ready()
         },
         code: 1,
-        expected: &[["failed", "export account", "a blob cannot be deleted: 409 BlobImmutableDueToPolicy", "remove the retention policy"]],
+        expected: &[[
+            "failed",
+            "export account",
+            "a blob cannot be deleted: 409 BlobImmutableDueToPolicy",
+            "remove the retention policy",
+        ]],
     },
     Case {
         what: "8: as many datasets as there may be",
@@ -271,7 +307,12 @@ const CASES: &[Case] = &[
         },
         spoil: |_| ready(),
         code: 1,
-        expected: &[["failed", "datasets", "1 of 1 datasets; not there: securityevent: the limit is reached", "have the limit raised"]],
+        expected: &[[
+            "failed",
+            "datasets",
+            "1 of 1 datasets; not there: securityevent: the limit is reached",
+            "have the limit raised",
+        ]],
     },
     Case {
         what: "8: a dataset that shall not be made",
@@ -317,7 +358,12 @@ const CASES: &[Case] = &[
         code: 0,
         expected: &[
             ["warning", "export account", "not of data export: backups", "move them to another account"],
-            ["warning", "export account", "blobs not of data export: am-securityevent/notes.txt", "see who else writes"],
+            [
+                "warning",
+                "export account",
+                "blobs not of data export: am-securityevent/notes.txt",
+                "see who else writes",
+            ],
         ],
     },
     Case {
@@ -329,7 +375,12 @@ const CASES: &[Case] = &[
             ready()
         },
         code: 1,
-        expected: &[["failed", "axiom", "is no edge deployment: it answers 404", "set AXIOM_EDGE to the edge deployment that the datasets show"]],
+        expected: &[[
+            "failed",
+            "axiom",
+            "is no edge deployment: it answers 404",
+            "set AXIOM_EDGE to the edge deployment that the datasets show",
+        ]],
     },
     Case {
         what: "13: a firewall",
@@ -339,7 +390,12 @@ const CASES: &[Case] = &[
             ready()
         },
         code: 1,
-        expected: &[["failed", "export account", "it cannot be reached: 403 AuthorizationFailure", "the network keeps us out"]],
+        expected: &[[
+            "failed",
+            "export account",
+            "it cannot be reached: 403 AuthorizationFailure",
+            "the network keeps us out",
+        ]],
     },
     Case {
         what: "13: an address at which nobody listens",
@@ -360,7 +416,12 @@ const CASES: &[Case] = &[
             ready()
         },
         code: 0,
-        expected: &[["warning", "waiting rows", "1 of 1 blobs, 1234 bytes; the oldest was written 180 min ago", "see that the app runs"]],
+        expected: &[[
+            "warning",
+            "waiting rows",
+            "1 of 1 blobs, 1234 bytes; the oldest was written 180 min ago",
+            "see that the app runs",
+        ]],
     },
     Case {
         what: "14: rows that have waited for days",
@@ -384,7 +445,12 @@ const CASES: &[Case] = &[
             .boxed()
         },
         code: 0,
-        expected: &[["warning", "export account", "it is the account of AzureWebJobsStorage, too", "give each an account of its own"]],
+        expected: &[[
+            "warning",
+            "export account",
+            "it is the account of AzureWebJobsStorage, too",
+            "give each an account of its own",
+        ]],
     },
     Case {
         what: "an account of another kind",
@@ -411,7 +477,12 @@ const CASES: &[Case] = &[
         },
         code: 0,
         expected: &[
-            ["warning", "events", "names a storage account other than EXPORT_STORAGE", "that of the account in EXPORT_STORAGE"],
+            [
+                "warning",
+                "events",
+                "names a storage account other than EXPORT_STORAGE",
+                "that of the account in EXPORT_STORAGE",
+            ],
             ["warning", "queue", "blob-created-poison: 1 messages that failed too often", "poison-messages"],
         ],
     },
@@ -421,9 +492,12 @@ async fn check(case: &Case) {
     let mut deployment = Deployment::new(case.axiom).await;
     (case.spoil)(&mut deployment).await;
     let (code, troubles) = deployment.troubles().await;
-    let fits = |[trouble, expected]: [&[&str; 4]; 2]| trouble[..2] == expected[..2] && trouble[2].contains(expected[2]) && trouble[3].contains(expected[3]);
+    let fits = |[trouble, expected]: [&[&str; 4]; 2]| {
+        trouble[..2] == expected[..2] && trouble[2].contains(expected[2]) && trouble[3].contains(expected[3])
+    };
     let found: Vec<[&str; 4]> = troubles.iter().map(|trouble| trouble.each_ref().map(String::as_str)).collect();
-    let all = found.len() == case.expected.len() && found.iter().zip(case.expected).all(|(trouble, expected)| fits([trouble, expected]));
+    let all = found.len() == case.expected.len()
+        && found.iter().zip(case.expected).all(|(trouble, expected)| fits([trouble, expected]));
     assert!(all, "{}: {found:#?} instead of {:#?}", case.what, case.expected);
     assert_eq!(code, Some(case.code), "{}", case.what);
 }
@@ -466,13 +540,21 @@ async fn a_line_for_each_thing_without_colour_where_no_one_looks_and_nothing_is_
     assert_eq!(containers, [CONTAINER]);
     let blob = blobs.properties(CONTAINER, &blob_name(0)).await.unwrap().unwrap();
     assert!(blob.metadata.is_empty(), "{:?}", blob.metadata);
-    assert_eq!((deployment.world.axiom.datasets(), deployment.world.axiom.totals(TABLE).content.rows), (vec![TABLE.to_owned()], 0));
+    assert_eq!(
+        (deployment.world.axiom.datasets(), deployment.world.axiom.totals(TABLE).content.rows),
+        (vec![TABLE.to_owned()], 0)
+    );
 }
 
 #[tokio::test]
 async fn settings_that_are_wrong_keep_nothing_else_from_being_checked() {
     let mut deployment = Deployment::new(USUAL).await;
-    deployment.world.set("UPLOADS", "0").set("LOG_LEVEL", "loud").set("AXIOM_TOKN", "x").set("WORK_QUEUE", "no-such-queue");
+    deployment
+        .world
+        .set("UPLOADS", "0")
+        .set("LOG_LEVEL", "loud")
+        .set("AXIOM_TOKN", "x")
+        .set("WORK_QUEUE", "no-such-queue");
     let ran = deployment.check(&[]).await;
     assert_eq!(ran.code, Some(64), "{}", ran.output);
     for line in [
@@ -488,7 +570,12 @@ async fn settings_that_are_wrong_keep_nothing_else_from_being_checked() {
     deployment.world.set("EXPORT_STORAGE", "nonsense").set("AXIOM_TOKEN", "").set("AzureWebJobsStorage", "");
     let ran = deployment.world.run(&["check"]).await;
     assert_eq!(ran.code, Some(64), "{}", ran.output);
-    for area in ["export account: not tried: EXPORT_STORAGE", "host account: not tried: AzureWebJobsStorage", "queue: not tried", "axiom: not tried: AXIOM_TOKEN"] {
+    for area in [
+        "export account: not tried: EXPORT_STORAGE",
+        "host account: not tried: AzureWebJobsStorage",
+        "queue: not tried",
+        "axiom: not tried: AXIOM_TOKEN",
+    ] {
         assert!(ran.output.contains(&format!("unknown  {area}")), "{area}: {}", ran.output);
     }
 }
@@ -499,7 +586,8 @@ async fn addresses_that_are_dead_end_the_check_within_seconds() {
     let dead = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", dead.local_addr().unwrap());
     let mut deployment = Deployment::new(USUAL).await;
-    let storage = format!("AccountName=a;AccountKey=c2VjcmV0IGtleQ==;BlobEndpoint={address}/a;QueueEndpoint={address}/a");
+    let storage =
+        format!("AccountName=a;AccountKey=c2VjcmV0IGtleQ==;BlobEndpoint={address}/a;QueueEndpoint={address}/a");
     deployment.world.set("EXPORT_STORAGE", &storage).set("AzureWebJobsStorage", &storage).set("AXIOM_URL", &address);
     let begun = Instant::now();
     let (code, troubles) = deployment.troubles().await;
@@ -528,7 +616,10 @@ async fn identities_are_tried_for_each_service() {
     let (code, troubles) = deployment.troubles().await;
     let areas: Vec<_> = troubles.iter().map(|[mark, area, ..]| (mark.as_str(), area.as_str())).collect();
     assert_eq!((code, areas), (Some(1), vec![("failed", "identity"), ("failed", "log analytics")]), "{troubles:#?}");
-    assert!(troubles[0][2].starts_with("no token for Log Analytics") && troubles[0][3].contains("client id"), "{troubles:#?}");
+    assert!(
+        troubles[0][2].starts_with("no token for Log Analytics") && troubles[0][3].contains("client id"),
+        "{troubles:#?}"
+    );
 }
 
 #[tokio::test]
@@ -544,7 +635,11 @@ async fn a_row_is_sent_only_when_asked_for() {
     let token = deployment.world.axiom.add_token(Rights::ingest_only([TABLE]));
     let ran = deployment.world.set("AXIOM_TOKEN", token).run(&["check", "--write"]).await;
     assert_eq!(ran.code, Some(1), "{}", ran.output);
-    assert!(ran.output.contains("failed   axiom: ingest into dataset `sentinel-axiom-check`: Axiom answers 403"), "{}", ran.output);
+    assert!(
+        ran.output.contains("failed   axiom: ingest into dataset `sentinel-axiom-check`: Axiom answers 403"),
+        "{}",
+        ran.output
+    );
 }
 
 #[tokio::test]
