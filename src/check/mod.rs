@@ -21,9 +21,10 @@ use crate::axiom::Axiom;
 use crate::azure::{self, Blobs};
 use crate::report::chain;
 use crate::settings::{AxiomSettings, Platform, Readable, Storage};
-use account::Account;
+use account::{Account, Reached};
 use datasets::Known;
 use finding::{Finding, Report, SETTINGS};
+use identity::SignedIn;
 use trouble::Whose;
 
 const EXPORT: &str = "export account";
@@ -42,17 +43,20 @@ pub async fn check(variables: Vec<(String, String)>, platform: &Platform, write:
     let readable = Readable::read(variables);
     let (pulls, all) = workspace::pulls(readable.pulls.as_ref());
     let hunts = all.iter().any(workspace::asks_hunting);
-    let (identity, workspace, export, host, queue, axiom) = tokio::join!(
-        Box::pin(identity::identity(&readable, platform.identity, hunts)),
-        Box::pin(workspace(&readable, platform)),
-        Box::pin(export(&readable, platform)),
-        Box::pin(host(&readable, platform)),
-        Box::pin(queue(&readable, platform)),
-        Box::pin(axiom(&readable, write)),
-    );
-    let (export, tables, clocks) = export;
-    let (host, host_clocks) = host;
-    let (axiom, seen) = axiom;
+    let azure = async {
+        // First: where there is no token, that is all there is to say.
+        let signed_in = identity::sign_in(&readable, platform.identity, hunts).await;
+        let azure = Azure { readable: &readable, platform, signed_in: &signed_in };
+        let areas = tokio::join!(
+            Box::pin(azure.export()),
+            Box::pin(azure.host()),
+            Box::pin(azure.queue()),
+            Box::pin(azure.workspace())
+        );
+        (signed_in.findings, areas)
+    };
+    let ((identity, areas), (axiom, seen)) = tokio::join!(Box::pin(azure), Box::pin(axiom(&readable, write)));
+    let ((export, tables, clocks), (host, host_clocks), queue, workspace) = areas;
     let datasets = match (&readable.axiom, seen) {
         (Some(settings), Some((axiom, known))) => datasets::datasets(&axiom, settings, &known, &tables).await,
         _ => Vec::new(),
@@ -77,77 +81,111 @@ fn settings(readable: &Readable) -> Vec<Finding> {
     readable.problems.iter().map(problem).collect()
 }
 
+/// An area that cannot be tried, since nobody can sign in.
+fn no_token(area: &'static str) -> Finding {
+    Finding::unknown(area, "not tried: there is no token", "see identity")
+}
+
 /// An area that cannot be tried, since a setting that it needs is wrong.
 fn not_tried(area: &'static str, setting: &str) -> Finding {
     Finding::unknown(area, format!("not tried: {setting} is wrong"), "mend the setting, and check again")
 }
 
-async fn workspace(readable: &Readable, platform: &Platform) -> Option<Finding> {
-    let settings = readable.log_analytics.as_ref()?;
-    Some(workspace::workspace(settings, platform.identity).await)
+/// What is tried of Azure.
+struct Azure<'a> {
+    readable: &'a Readable,
+    platform: &'a Platform,
+    signed_in: &'a SignedIn,
 }
 
-/// The clients of an account, or why there are none.
-fn connect(area: &'static str, storage: Option<&Storage>, whose: Whose, platform: &Platform) -> Result<Blobs, Finding> {
-    let storage = storage.ok_or_else(|| not_tried(area, whose.setting))?;
-    azure::connect_blobs(storage, platform.identity).map_err(|error| {
-        Finding::failed(area, chain(&error), "install the system's CA certificates, and see who signs in")
-    })
-}
-
-/// Looks into the export account; gives the exported tables, too.
-async fn export(readable: &Readable, platform: &Platform) -> (Vec<Finding>, Vec<String>, Clocks) {
-    let blobs = match connect(EXPORT, readable.export.as_ref(), EXPORT_WHOSE, platform) {
-        Ok(blobs) => blobs,
-        Err(finding) => return (vec![finding], Vec::new(), None),
-    };
-    let account = Account { area: EXPORT, whose: EXPORT_WHOSE, blobs: &blobs };
-    let reached = account.reach().await;
-    let (mut findings, mut tables) = (reached.findings, Vec::new());
-    findings.extend(shared(readable));
-    if reached.open {
-        let (found, exported) = export::export(&account, readable).await;
-        findings.extend(found);
-        tables = exported;
-    }
-    (findings, tables, reached.clocks)
-}
-
-/// The host keeps its own containers, keys and locks in its account: none of them belong where data export writes.
-fn shared(readable: &Readable) -> Option<Finding> {
-    let (export, host) = (readable.export.as_ref()?.blob(), readable.host_storage.as_ref()?.blob());
-    let same = export.as_str().trim_end_matches('/') == host.as_str().trim_end_matches('/');
-    same.then(|| {
-        let advice = "give each an account of its own: who may delete exported blobs could then change what the app runs, and the other way round";
-        Finding::warning(EXPORT, "it is the account of AzureWebJobsStorage, too", advice)
-    })
-}
-
-async fn host(readable: &Readable, platform: &Platform) -> (Vec<Finding>, Clocks) {
-    let blobs = match connect(HOST, readable.host_storage.as_ref(), HOST_WHOSE, platform) {
-        Ok(blobs) => blobs,
-        Err(finding) => return (vec![finding], None),
-    };
-    let account = Account { area: HOST, whose: HOST_WHOSE, blobs: &blobs };
-    let reached = account.reach().await;
-    let mut findings = reached.findings;
-    if reached.open {
-        findings.extend(probe::probe(&account).await.findings);
-    }
-    (findings, reached.clocks)
-}
-
-async fn queue(readable: &Readable, platform: &Platform) -> Vec<Finding> {
-    const AREA: &str = "queue";
-    let Some(storage) = &readable.host_storage else { return vec![not_tried(AREA, "AzureWebJobsStorage")] };
-    let name = &readable.work_queue;
-    let open = |name: &str| azure::connect_queue(storage, platform.identity, name);
-    match (open(name), open(&format!("{name}-poison"))) {
-        (Ok(queue), Ok(poison)) => {
-            let export = readable.export.as_ref().map(Storage::blob);
-            queue::queue(name, (&queue, &poison), QUEUE_WHOSE, export).await
+impl Azure<'_> {
+    /// The setting of an account, or why nothing of it is tried.
+    fn storage<'a>(
+        &self,
+        area: &'static str,
+        storage: Option<&'a Storage>,
+        whose: Whose,
+    ) -> Result<&'a Storage, Finding> {
+        match storage {
+            None => Err(not_tried(area, whose.setting)),
+            Some(storage) if self.signed_in.lacks_storage(storage) => Err(no_token(area)),
+            Some(storage) => Ok(storage),
         }
-        (Err(error), _) | (_, Err(error)) => vec![Finding::failed(AREA, chain(&error), "compare AzureWebJobsStorage")],
+    }
+
+    /// A client for an account's blobs, or why there is none.
+    fn connect(&self, area: &'static str, storage: Option<&Storage>, whose: Whose) -> Result<Blobs, Finding> {
+        azure::connect_blobs(self.storage(area, storage, whose)?, self.platform.identity).map_err(|error| {
+            Finding::failed(area, chain(&error), "install the system's CA certificates, and see who signs in")
+        })
+    }
+
+    /// Looks into the export account; gives the exported tables, too.
+    async fn export(&self) -> (Vec<Finding>, Vec<String>, Clocks) {
+        let blobs = match self.connect(EXPORT, self.readable.export.as_ref(), EXPORT_WHOSE) {
+            Ok(blobs) => blobs,
+            Err(finding) => return (vec![finding], Vec::new(), None),
+        };
+        let account = Account { area: EXPORT, whose: EXPORT_WHOSE, blobs: &blobs };
+        let Reached { mut findings, open, clocks } = account.reach().await;
+        let mut tables = Vec::new();
+        if open {
+            let (found, exported) = export::export(&account, self.readable).await;
+            findings.extend(found);
+            tables = exported;
+        }
+        (findings, tables, clocks)
+    }
+
+    async fn host(&self) -> (Vec<Finding>, Clocks) {
+        if self.shares_account() {
+            // The host keeps containers, keys and locks of its own in its account: none of them belong where data export writes.
+            let advice = "give each an account of its own: who may delete exported blobs could then change what the app runs, and the other way round";
+            return (vec![Finding::warning(HOST, "it is the account of EXPORT_STORAGE, too", advice)], None);
+        }
+        let blobs = match self.connect(HOST, self.readable.host_storage.as_ref(), HOST_WHOSE) {
+            Ok(blobs) => blobs,
+            Err(finding) => return (vec![finding], None),
+        };
+        let account = Account { area: HOST, whose: HOST_WHOSE, blobs: &blobs };
+        let Reached { mut findings, open, clocks } = account.reach().await;
+        if open {
+            findings.extend(probe::probe(&account).await.findings);
+        }
+        (findings, clocks)
+    }
+
+    fn shares_account(&self) -> bool {
+        let blob = |storage: &Storage| storage.blob().as_str().trim_end_matches('/').to_owned();
+        let [export, host] =
+            [&self.readable.export, &self.readable.host_storage].map(|storage| storage.as_ref().map(blob));
+        export.is_some() && export == host
+    }
+
+    async fn queue(&self) -> Vec<Finding> {
+        let storage = match self.storage(queue::AREA, self.readable.host_storage.as_ref(), QUEUE_WHOSE) {
+            Ok(storage) => storage,
+            Err(finding) => return vec![finding],
+        };
+        let name = &self.readable.work_queue;
+        let open = |name: &str| azure::connect_queue(storage, self.platform.identity, name);
+        match (open(name), open(&format!("{name}-poison"))) {
+            (Ok(queue), Ok(poison)) => {
+                let export = self.readable.export.as_ref().map(Storage::blob);
+                queue::queue(name, (&queue, &poison), QUEUE_WHOSE, export).await
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                vec![Finding::failed(queue::AREA, chain(&error), "compare AzureWebJobsStorage")]
+            }
+        }
+    }
+
+    async fn workspace(&self) -> Option<Finding> {
+        let settings = self.readable.log_analytics.as_ref()?;
+        if self.signed_in.lacks_workspace() {
+            return Some(no_token(workspace::AREA));
+        }
+        Some(workspace::workspace(settings, self.platform.identity).await)
     }
 }
 

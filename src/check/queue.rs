@@ -8,7 +8,7 @@ use super::trouble::{Trouble, Whose, soon};
 use crate::azure::{Peeked, Queue};
 use crate::wake::{BlobWake, SmallMessage};
 
-const AREA: &str = "queue";
+pub(super) const AREA: &str = "queue";
 const EVENTS: &str = "events";
 
 /// Messages are taken within seconds; those that wait longer wait for somebody.

@@ -10,7 +10,7 @@ use crate::query::AskError;
 use crate::report::chain;
 use crate::settings::{Identity, LogAnalyticsSettings, PullSettings};
 
-const AREA: &str = "log analytics";
+pub(super) const AREA: &str = "log analytics";
 const PULLS: &str = "pulls";
 
 /// Asks the workspace for no row of a table that each has.

@@ -447,8 +447,8 @@ const CASES: &[Case] = &[
         code: 0,
         expected: &[[
             "warning",
-            "export account",
-            "it is the account of AzureWebJobsStorage, too",
+            "host account",
+            "it is the account of EXPORT_STORAGE, too",
             "give each an account of its own",
         ]],
     },
@@ -612,14 +612,23 @@ async fn identities_are_tried_for_each_service() {
     ] {
         assert!(ran.output.lines().any(|shown| shown.starts_with(line)), "{line}: {}", ran.output);
     }
+    // One cause is one failure, whatever depends on it.
     workspace.identity().fail(Some(400));
+    deployment.world.set("EXPORT_STORAGE", "").set("EXPORT_STORAGE__blobServiceUri", "https://127.0.0.1:1");
     let (code, troubles) = deployment.troubles().await;
-    let areas: Vec<_> = troubles.iter().map(|[mark, area, ..]| (mark.as_str(), area.as_str())).collect();
-    assert_eq!((code, areas), (Some(1), vec![("failed", "identity"), ("failed", "log analytics")]), "{troubles:#?}");
-    assert!(
-        troubles[0][2].starts_with("no token for Log Analytics") && troubles[0][3].contains("client id"),
-        "{troubles:#?}"
-    );
+    let said: Vec<_> = troubles.iter().map(|[mark, area, said, _]| format!("{mark} {area}: {said}")).collect();
+    assert_eq!((code, said.len()), (Some(1), 2), "{troubles:#?}");
+    for (said, service) in said.iter().zip(["Log Analytics", "storage"]) {
+        assert!(said.starts_with(&format!("failed identity: no token for {service}")), "{troubles:#?}");
+    }
+    let ran = deployment.check(&[]).await;
+    for area in ["export account", "log analytics"] {
+        assert!(
+            ran.output.contains(&format!("unknown  {area}: not tried: there is no token")),
+            "{area}: {}",
+            ran.output
+        );
+    }
 }
 
 #[tokio::test]
