@@ -6,6 +6,7 @@ RUN apk add --no-cache build-base
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src src
+COPY provision provision
 COPY rig rig
 RUN cargo build --locked --release --package sentinel-axiom --bin sentinel-axiom
 

@@ -1,8 +1,10 @@
 metadata name = 'sentinel-axiom'
-metadata description = 'Everything between an existing Log Analytics workspace and Axiom: export rule, two storage accounts, events, the app, its identity, the vault, alerts.'
+metadata description = 'Everything between an existing Log Analytics workspace and Axiom: export rule, two storage accounts, events, the app, its identity, the vault, alerts; and what Defender for Cloud exports.'
 
 targetScope = 'resourceGroup'
 
+import { eventHubSuffixes } from 'modules/clouds.bicep'
+import { configurationType } from 'modules/defender-types.bicep'
 import { tagsType } from 'modules/types.bicep'
 import { endpointType } from 'modules/private-endpoints.bicep'
 import { roles } from 'modules/roles.bicep'
@@ -60,6 +62,46 @@ param kustoDatabaseResourceId string = ''
 
 @description('Optional. Let the program make missing tables in that database (`create = true` of a pull): also the role User.')
 param kustoCreateTables bool = false
+
+// ---- What Defender for Cloud finds
+
+@description('Optional. Continuous export of Defender for Cloud, of the subscription of the resource group (docs/defender.md): to an event hub that the app reads (`eventHub`, not with `hosting: container`), or to the workspace that is exported (`workspace`).')
+@allowed(['none', 'eventHub', 'workspace'])
+param defenderExport string = 'none'
+
+@description('Optional. What is exported, by any number of configurations; by default everything when it changes, and whole every week. Empty where all exports are made elsewhere, by infra/defender-export.bicep or infra/defender-at-scale.bicep.')
+param defenderConfigurations configurationType[] = [
+  {
+    name: 'export-to-axiom'
+    streaming: [
+      'Alerts'
+      'Assessments'
+      'AttackPaths'
+      'RegulatoryComplianceAssessment'
+      'SecureScoreControls'
+      'SecureScores'
+      'SubAssessments'
+    ]
+    snapshots: [
+      'Assessments'
+      'AttackPaths'
+      'RegulatoryComplianceAssessment'
+      'SecureScoreControls'
+      'SecureScores'
+      'SubAssessments'
+    ]
+  }
+]
+
+@description('Optional. Object id of the service principal "Windows Azure Security Resource Provider", another in each tenant: `az ad sp list --display-name "Windows Azure Security Resource Provider" --query "[].id" --output tsv`. It gets the role Azure Event Hubs Data Sender on the event hub; empty only where it has the role on `eventHubResourceId`.')
+param defenderPrincipalId string = ''
+
+@description('Optional. Resource id of an existing event hub that the app reads, instead of a new one, also in another resource group or subscription of the tenant: with any messages that are JSON objects, those of Azure Monitor included. Whoever deploys must be allowed to give roles on it.')
+param eventHubResourceId string = ''
+
+@description('Optional. Tier of a new namespace of Event Hubs.')
+@allowed(['Standard', 'Premium'])
+param eventHubSku string = 'Standard'
 
 // ---- Where and how it runs
 
@@ -164,15 +206,18 @@ var refusedContainerName = settings.?REFUSED_CONTAINER ?? 'refused'
 var historyQueueName = settings.?HISTORY_QUEUE ?? 'history'
 var historyContainerName = settings.?HISTORY_CONTAINER ?? 'history'
 var pullsContainerName = settings.?PULLS_CONTAINER ?? 'pulls'
+var eventsContainerName = settings.?EVENTS_CONTAINER ?? 'events'
 var deadLetterContainerName = 'dead-letters'
 var packageContainerName = 'packages'
 var packageBlobName = 'sentinel-axiom.zip'
 var queueFunctionName = 'function-blob-trigger'
 var sweepFunctionName = 'function-sweep'
+var functionNamesWithoutEventHub = [queueFunctionName, 'function-history', 'function-pull', sweepFunctionName]
 
 var underFunctions = hosting != 'container'
 var workspaceIdParts = split(workspaceResourceId, '/')
 var kustoIdParts = split(kustoDatabaseResourceId, '/')
+var eventHubIdParts = split(eventHubResourceId, '/')
 var blobSuffix = 'blob.${environment().suffixes.storage}'
 var queueSuffix = 'queue.${environment().suffixes.storage}'
 var tableSuffix = 'table.${environment().suffixes.storage}'
@@ -188,7 +233,22 @@ var graphUrls = {
   AzureUSGovernment: 'https://graph.microsoft.us'
 }
 var huntingUrl = settings.?HUNTING_URL ?? graphUrls[?environment().name] ?? 'https://graph.microsoft.com'
+var eventHubSuffix = eventHubSuffixes[?environment().name] ?? 'servicebus.windows.net'
 var tokenSecretUri = 'https://${vaultName}${environment().suffixes.keyvaultDns}/secrets/${tokenSecretName}'
+
+// ---- The event hub that is read, if any
+
+var eventHubAsked = defenderExport == 'eventHub' || !empty(eventHubResourceId)
+var readsEventHub = eventHubAsked && !underFunctions
+  ? fail('hosting = \'container\' reads no event hub, which takes the Functions host: choose another hosting, or defenderExport = \'workspace\'.')
+  : eventHubAsked
+var makesEventHub = readsEventHub && empty(eventHubResourceId)
+var senderPrincipalId = makesEventHub && empty(defenderPrincipalId)
+  ? fail('defenderExport = \'eventHub\' needs defenderPrincipalId, without which Defender for Cloud may not write to the event hub. Its description has the command.')
+  : defenderPrincipalId
+var eventHubNamespaceName = makesEventHub ? 'evhns-${suffix}' : eventHubIdParts[?8] ?? 'none'
+var eventHubName = eventHubIdParts[?10] ?? settings.?EVENT_HUB_NAME ?? 'defender-for-cloud'
+var eventHubConsumerGroupName = settings.?EVENT_HUB_CONSUMER_GROUP ?? 'sentinel-axiom'
 
 // ---- The identity of the program, before everything that it is given
 
@@ -225,6 +285,18 @@ resource newLogWorkspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' e
   name: newLogWorkspaceName
 }
 
+resource eventHubNamespace 'Microsoft.EventHub/namespaces@2024-01-01' existing = {
+  scope: resourceGroup(
+    eventHubIdParts[?2] ?? subscription().subscriptionId,
+    eventHubIdParts[?4] ?? resourceGroup().name
+  )
+  name: eventHubNamespaceName
+
+  resource hub 'eventhubs' existing = {
+    name: eventHubName
+  }
+}
+
 var logWorkspaceId = empty(logWorkspaceResourceId) ? newLogWorkspace.id : logWorkspaceResourceId
 
 module exportAccountModule 'modules/export-account.bicep' = {
@@ -250,8 +322,15 @@ module hostAccountModule 'modules/host-account.bicep' = {
     skuName: storageSku
     denyPublicNetwork: privateNetwork
     containerNames: underFunctions
-      ? [deadLetterContainerName, historyContainerName, packageContainerName, pullsContainerName, refusedContainerName]
-      : [historyContainerName, pullsContainerName, refusedContainerName]
+      ? [
+          deadLetterContainerName
+          eventsContainerName
+          historyContainerName
+          packageContainerName
+          pullsContainerName
+          refusedContainerName
+        ]
+      : [eventsContainerName, historyContainerName, pullsContainerName, refusedContainerName]
     // The host would make a poison queue at the first poisoned message; made now, it can be looked at before.
     queueNames: underFunctions
       ? [workQueueName, '${workQueueName}-poison', historyQueueName, '${historyQueueName}-poison']
@@ -315,6 +394,10 @@ var commonEndpoints endpointType[] = [
   { name: 'pe-${vaultName}', resourceId: vault.id, group: 'vault' }
 ]
 
+var eventHubEndpoints endpointType[] = [
+  { name: 'pe-${eventHubNamespaceName}', resourceId: eventHubNamespace.id, group: 'namespace' }
+]
+
 module networkModule 'modules/network.bicep' = if (newNetwork) {
   params: {
     name: name
@@ -333,9 +416,10 @@ module privateEndpointsModule 'modules/private-endpoints.bicep' = if (privateNet
     subnetResourceId: endpointSubnetId
     networkResourceId: split(endpointSubnetId, '/subnets/')[0]
     createZones: createPrivateDnsZones
-    endpoints: concat(commonEndpoints, underFunctions ? queueEndpoints : [])
+    endpoints: concat(commonEndpoints, underFunctions ? queueEndpoints : [], makesEventHub ? eventHubEndpoints : [])
   }
   dependsOn: [
+    eventHubModule
     exportAccountModule
     hostAccountModule
     networkModule
@@ -401,12 +485,73 @@ module eventsModule 'modules/events.bicep' = if (underFunctions) {
   ]
 }
 
+// ---- The way of what Defender for Cloud finds: configurations, event hub or workspace
+
+module eventHubModule 'modules/event-hub.bicep' = if (makesEventHub) {
+  params: {
+    namespaceName: eventHubNamespaceName
+    name: eventHubName
+    location: location
+    tags: tags
+    skuName: eventHubSku
+    denyPublicNetwork: privateNetwork
+  }
+}
+
+module eventHubReaderModule 'modules/event-hub-reader.bicep' = if (readsEventHub) {
+  // The scope is worked out even where the module is left out.
+  scope: resourceGroup(
+    eventHubIdParts[?2] ?? subscription().subscriptionId,
+    eventHubIdParts[?4] ?? resourceGroup().name
+  )
+  params: {
+    namespaceName: eventHubNamespaceName
+    name: eventHubName
+    consumerGroupName: eventHubConsumerGroupName
+    identityResourceId: identity.id
+    principalId: identity.properties.principalId
+  }
+  dependsOn: [eventHubModule]
+}
+
+module eventHubSenderModule 'modules/event-hub-sender.bicep' = if (readsEventHub && !empty(senderPrincipalId)) {
+  scope: resourceGroup(
+    eventHubIdParts[?2] ?? subscription().subscriptionId,
+    eventHubIdParts[?4] ?? resourceGroup().name
+  )
+  params: {
+    namespaceName: eventHubNamespaceName
+    name: eventHubName
+    defenderPrincipalId: senderPrincipalId
+  }
+  dependsOn: [eventHubModule]
+}
+
+module defenderExportModule 'modules/defender-export.bicep' = if (defenderExport != 'none') {
+  params: {
+    location: location
+    tags: tags
+    configurations: defenderConfigurations
+    destinationResourceId: defenderExport == 'workspace' ? workspaceResourceId : eventHubNamespace::hub.id
+    eventHubAccess: 'trustedService'
+    eventHubConnectionString: ''
+  }
+  // Reader and role first: what is sent before would be refused.
+  dependsOn: [
+    eventHubReaderModule
+    eventHubSenderModule
+  ]
+}
+
+// ---- Settings and app
+
 var chosenSettings = {
   AFTER_DELIVERY: afterDelivery
   AXIOM_DATASET_PREFIX: axiomDatasetPrefix
   AXIOM_EDGE: axiomEdge
   AXIOM_ORG_ID: axiomOrgId
   AXIOM_URL: axiomUrl
+  EVENTS_CONTAINER: eventsContainerName
   HISTORY_CONTAINER: historyContainerName
   HISTORY_QUEUE: historyQueueName
   PULLS: pulls
@@ -436,6 +581,14 @@ var programSettings = {
         HISTORY_STORAGE__clientId: identity.properties.clientId
       })
 }
+// Without a connection the function of the event hub cannot start, and the host would say so at each start. It cannot be switched off by itself either: on Linux no setting
+// may have the hyphens of its name (Microsoft, "How to disable functions in Azure Functions"), and one that is off asks for its connection all the same
+// (Azure/azure-functions-host#6885, which names this way out): `functions` of host.json, the functions that the host runs.
+var withoutEventHub = toObject(
+  range(0, length(functionNamesWithoutEventHub)),
+  index => 'AzureFunctionsJobHost__functions__${index}',
+  index => functionNamesWithoutEventHub[index]
+)
 var hostSettings = {
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsModule.outputs.connectionString
@@ -443,8 +596,18 @@ var hostSettings = {
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__queueServiceUri: 'https://${hostAccountName}.${queueSuffix}'
   AzureWebJobsStorage__tableServiceUri: 'https://${hostAccountName}.${tableSuffix}'
+  // The host reads these of each function, of one that does not run as well.
+  EVENT_HUB_CONSUMER_GROUP: eventHubConsumerGroupName
+  EVENT_HUB_NAME: eventHubName
   PULLS_SCHEDULE: settings.?PULLS_SCHEDULE ?? '0 */5 * * * *'
   SWEEP_SCHEDULE: settings.?SWEEP_SCHEDULE ?? '0 * * * * *'
+  ...(readsEventHub
+    ? {
+        EVENT_HUB__clientId: identity.properties.clientId
+        EVENT_HUB__credential: 'managedidentity'
+        EVENT_HUB__fullyQualifiedNamespace: '${eventHubNamespaceName}.${eventHubSuffix}'
+      }
+    : withoutEventHub)
 }
 
 module functionAppModule 'modules/function-app.bicep' = if (underFunctions) {
@@ -467,6 +630,7 @@ module functionAppModule 'modules/function-app.bicep' = if (underFunctions) {
   }
   // The first start reads the package, the token and the queue: roles and private addresses come before it.
   dependsOn: [
+    eventHubReaderModule
     exportAccountModule
     hostAccountModule
     privateEndpointsModule
@@ -524,6 +688,21 @@ module alertsModule 'modules/alerts.bicep' = {
   ]
 }
 
+resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' existing = {
+  name: 'ag-${name}'
+}
+
+module defenderAlertsModule 'modules/defender-alerts.bicep' = if (defenderExport == 'workspace') {
+  params: {
+    name: name
+    location: location
+    tags: tags
+    workspaceResourceId: workspaceResourceId
+    actionGroupResourceIds: concat(empty(alertEmails) ? [] : [actionGroup.id], actionGroupResourceIds)
+  }
+  dependsOn: [alertsModule]
+}
+
 // ---- What a person or a script needs next
 
 @description('Name of the function app, or of the container app.')
@@ -537,6 +716,9 @@ output hostAccountName string = hostAccountName
 
 @description('Vault with the Axiom token.')
 output vaultName string = vaultName
+
+@description('Event hub that the app reads, where other subscriptions export to; empty without one.')
+output eventHubResourceId string = readsEventHub ? eventHubNamespace::hub.id : ''
 
 @description('Principal id of the identity of the program. To it ThreatHunting.Read.All of Microsoft Graph is given for pulls from advanced hunting (docs/pulls.md).')
 output principalId string = identity.properties.principalId
@@ -569,6 +751,15 @@ type settingsType = {
 
   @description('Seconds that a visit holds a blob without renewing its claim; after a crash a blob waits that long.')
   CLAIM_FOR: int?
+
+  @description('Container of rows of event hubs that wait.')
+  EVENTS_CONTAINER: string?
+
+  @description('Consumer group that is made for the program on the event hub.')
+  EVENT_HUB_CONSUMER_GROUP: string?
+
+  @description('Name of a new event hub.')
+  EVENT_HUB_NAME: string?
 
   @description('Container of what `history` has done.')
   HISTORY_CONTAINER: string?

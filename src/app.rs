@@ -8,11 +8,13 @@ use crate::azure::{self, Queue, StorageError};
 use crate::body::Room;
 use crate::event_hub::EventHub;
 use crate::halted::Halted;
+use crate::receipts::Receipts;
 use crate::refused::RefusedRows;
 use crate::settings::{AfterDelivery, Platform, Settings};
 use crate::ship::{Flow, ROOM};
 use crate::source::plan::Policy;
 use crate::source::sweep::{self, Found};
+use crate::telemetry::{self, Telemetry};
 
 /// The running program.
 pub struct App {
@@ -22,6 +24,8 @@ pub struct App {
     pub flow: Flow,
     /// The way of messages of an Event Hub.
     pub event_hub: EventHub,
+    /// What the program tells of itself.
+    pub telemetry: Telemetry,
     /// The queue that Event Grid and the sweep write to.
     pub queue: Queue,
     reported: Mutex<HashSet<String>>,
@@ -50,6 +54,7 @@ impl App {
         let host = azure::connect_blobs(&settings.host_storage, platform.identity)?;
         let flow = Flow {
             export: azure::connect_blobs(&settings.export, platform.identity)?,
+            receipts: Receipts::new(host.clone(), &settings.receipts_container),
             refused: RefusedRows::new(host.clone(), &settings.refused_container),
             axiom: Axiom::connect(settings.axiom.clone())?,
             policy: Policy {
@@ -65,7 +70,8 @@ impl App {
         };
         let queue = azure::connect_queue(&settings.host_storage, platform.identity, &settings.work_queue)?;
         let event_hub = EventHub::new(flow.clone(), host, &settings.events_container, settings.claim_for);
-        Ok(Self { settings, flow, event_hub, queue, reported: Mutex::default() })
+        let telemetry = Telemetry::new(settings.telemetry_dataset.clone());
+        Ok(Self { settings, flow, event_hub, telemetry, queue, reported: Mutex::default() })
     }
 
     /// Lists the export containers for the `most` oldest blobs that have work, and reports what does not belong there, once.
@@ -74,6 +80,7 @@ impl App {
     /// The containers cannot be listed.
     pub async fn sweep(&self, most: usize) -> Result<Found, StorageError> {
         let found = sweep::sweep(&self.flow.export, &self.settings.tables, self.flow.policy, most).await?;
+        self.telemetry.tell(&self.flow, [telemetry::swept(&found)]).await;
         let mut reported = self.reported.lock().expect("nothing panics while it is held");
         for name in &found.strange {
             if reported.len() < REPORTED && reported.insert(name.clone()) {

@@ -11,6 +11,7 @@ use crate::commands::reconcile::BinWidth;
 use crate::history::plan::SLICE_ROWS;
 use crate::loganalytics::Plan;
 use crate::loganalytics::kql::{day, is_table};
+use crate::provision::wanted::MapField;
 use crate::query::window::{Ticks, Window};
 use crate::settings::Platform;
 
@@ -25,7 +26,7 @@ pub struct Cli {
 }
 
 /// What to do.
-#[derive(Debug, Subcommand, PartialEq, Eq)]
+#[derive(Debug, Subcommand, PartialEq)]
 pub enum Command {
     /// Serve the Functions host (the default when the host starts the program).
     #[command(after_help = "Example: sentinel-axiom serve --port 8080")]
@@ -47,6 +48,22 @@ pub enum Command {
     /// Tables that data export does not carry, asked for again and again: custom tables, advanced hunting.
     #[command(subcommand)]
     Pull(PullCommand),
+    /// How it goes, table by table: what waits, what was delivered, what went wrong last.
+    #[command(after_help = "Example: sentinel-axiom status --watch")]
+    Status {
+        /// Look again every five seconds, and show how fast it goes.
+        #[arg(long)]
+        watch: bool,
+        /// As one line of JSON.
+        #[arg(long)]
+        json: bool,
+        /// Also count the rows that wait, which reads them.
+        #[arg(long)]
+        count: bool,
+        /// Count the rows of blobs of so many days.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=3650))]
+        days: u32,
+    },
     /// Compare rows per table and time bin in Log Analytics and in Axiom. Exit code 1 when they differ.
     #[command(
         after_help = "Example: sentinel-axiom reconcile --tables SigninLogs --from 2026-01-01 --to 2026-02-01 --html report.html"
@@ -71,6 +88,13 @@ pub enum Command {
     /// Rows that were set aside because Axiom will not take them.
     #[command(subcommand)]
     Refused(RefusedCommand),
+    /// Make datasets, map fields, a dashboard and monitors in Axiom, or put them right; what somebody else made is left alone.
+    ///
+    /// Needs the settings of Axiom and `TABLES` alone, and a token that may manage. Exit code 1 when something is not as wanted.
+    #[command(
+        after_help = "Example: sentinel-axiom provision --table SigninLogs --table AuditLogs --retention-days 90 --dry-run"
+    )]
+    Provision(Provision),
     /// Try everything that the settings promise, a line for each: who signs in, accounts, rights, queue, Axiom, clock.
     ///
     /// Changes nothing but a container of its own in each account, which goes afterwards. Exit code 1 when something failed, 64 when settings are wrong.
@@ -95,6 +119,41 @@ pub enum Command {
         /// The folder; it is made where it is missing.
         folder: PathBuf,
     },
+}
+
+/// What to have in Axiom.
+#[derive(Debug, Args, PartialEq, Clone)]
+pub struct Provision {
+    /// A table whose rows come, in its true case; instead of those of `TABLES`.
+    #[arg(long = "table", value_name = "NAME")]
+    pub tables: Vec<String>,
+    /// The dataset for what the program says of itself. Also names the dashboard, and is where names of monitors begin.
+    #[arg(long, value_name = "NAME", default_value = "sentinel-axiom")]
+    pub telemetry_dataset: String,
+    /// How long all of these datasets keep rows. Without it that is left as it is.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub retention_days: Option<u32>,
+    /// Set the retention of a dataset that keeps rows longer, too: Axiom deletes what is older at once.
+    #[arg(long, requires = "retention_days")]
+    pub lower_retention: bool,
+    /// A column that holds objects of any keys, beside those that are known.
+    #[arg(long = "map-field", value_name = "TABLE.COLUMN")]
+    pub map_fields: Vec<MapField>,
+    /// Who is told when a monitor alerts: a notifier's name or id. Without it monitors keep those that they have.
+    #[arg(long = "notifier", value_name = "NAME")]
+    pub notifiers: Vec<String>,
+    /// US dollars that Axiom asks for loading a gigabyte, for the estimate of costs.
+    #[arg(long, value_name = "USD", default_value_t = 0.12)]
+    pub price_per_gb: f64,
+    /// Another dashboard than provision/dashboard.toml.
+    #[arg(long, value_name = "FILE")]
+    pub dashboard: Option<PathBuf>,
+    /// Other monitors than provision/monitors.toml.
+    #[arg(long, value_name = "FILE")]
+    pub monitors: Option<PathBuf>,
+    /// Show what would be made and changed, and send nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// What to do with rows that were set aside.

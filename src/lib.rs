@@ -15,6 +15,8 @@ pub mod wake;
 
 pub mod halted;
 pub mod ship;
+pub mod status;
+pub mod telemetry;
 
 pub mod source;
 
@@ -23,6 +25,7 @@ pub mod history;
 pub mod hunting;
 pub mod kusto;
 pub mod loganalytics;
+pub mod provision;
 pub mod pulls;
 pub mod query;
 pub mod reconcile;
@@ -36,6 +39,7 @@ pub mod axiom;
 pub mod retry;
 
 pub mod claimed;
+pub mod receipts;
 pub mod refused;
 pub mod send;
 pub mod settle;

@@ -6,16 +6,17 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use sentinel_axiom::app::App;
 use sentinel_axiom::azure::StorageError;
-use sentinel_axiom::cli::{Cli, Command, HistoryCommand, PullCommand, RefusedCommand, Time, What};
+use sentinel_axiom::cli::{Cli, Command, HistoryCommand, Provision, PullCommand, RefusedCommand, Time, What};
 use sentinel_axiom::commands::check::Told;
 use sentinel_axiom::commands::history::How;
 use sentinel_axiom::commands::pull::Which;
 use sentinel_axiom::commands::reconcile::Report;
+use sentinel_axiom::commands::status::Wanted;
 use sentinel_axiom::commands::{self, help, refused, run, serve};
 use sentinel_axiom::history::History;
 use sentinel_axiom::pulls::{Pulls, PullsError};
 use sentinel_axiom::report::chain;
-use sentinel_axiom::settings::{Platform, Settings};
+use sentinel_axiom::settings::{Platform, Problems, ProvisionSettings, Settings};
 use sentinel_axiom::stop;
 
 /// Wrong settings: as `EX_USAGE` of sysexits.h.
@@ -29,18 +30,23 @@ fn main() -> ExitCode {
     };
     // These need no settings, or say themselves what is wrong with them.
     match command {
-        Command::Check { write, json } => return run_to_end(tracing::Level::ERROR, check(&platform, write, json)),
-        Command::Completions { shell } => return ended("write", help::completions(shell, &mut std::io::stdout())),
-        Command::Man { folder } => return ended("write", help::man(&folder)),
-        _ => {}
+        Command::Check { write, json } => run_to_end(tracing::Level::ERROR, check(&platform, write, json)),
+        Command::Completions { shell } => ended("write", help::completions(shell, &mut std::io::stdout())),
+        Command::Man { folder } => ended("write", help::man(&folder)),
+        Command::Provision(what) => match ProvisionSettings::read(variables()) {
+            Ok(settings) => run_to_end(settings.log_level, provision(settings, what)),
+            Err(problems) => wrong(&problems),
+        },
+        command => match Settings::read(variables()) {
+            Ok(settings) => run_to_end(settings.log_level, start(command, settings, &platform)),
+            Err(problems) => wrong(&problems),
+        },
     }
-    match Settings::read(variables()) {
-        Ok(settings) => run_to_end(settings.log_level, start(command, settings, &platform)),
-        Err(problems) => {
-            sentinel_axiom::log::say(&problems.to_string());
-            ExitCode::from(USAGE)
-        }
-    }
+}
+
+fn wrong(problems: &Problems) -> ExitCode {
+    sentinel_axiom::log::say(&problems.to_string());
+    ExitCode::from(USAGE)
 }
 
 fn run_to_end(log_level: tracing::Level, work: impl Future<Output = ExitCode>) -> ExitCode {
@@ -104,9 +110,11 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
         Err(error) => return failed("start", &error),
     };
     match command {
-        Command::Serve { .. } | Command::Check { .. } | Command::Completions { .. } | Command::Man { .. } => {
-            unreachable!("handled before")
-        }
+        Command::Serve { .. }
+        | Command::Provision(_)
+        | Command::Check { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. } => unreachable!("handled before"),
         Command::Run { once } => match run_with_pulls(&app, platform, once).await {
             Ok(done) if once && done.failed > 0 => ExitCode::FAILURE,
             Ok(_) => ExitCode::SUCCESS,
@@ -117,6 +125,13 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
             Ok(false) => ExitCode::FAILURE,
             Err(error) => failed("history", &*error),
         },
+        Command::Status { watch, json, count, days } => {
+            let wanted = Wanted { days, count, json, watch };
+            match commands::status::status(&app, wanted, &stop::when_asked(), &mut std::io::stdout()).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failed("gather the status", &*error),
+            }
+        }
         Command::Pull(command) => match pull(&app, platform, command).await {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
@@ -196,6 +211,14 @@ async fn pull(app: &App, platform: &Platform, command: PullCommand) -> anyhow::R
 async fn reconcile(app: &App, platform: &Platform, what: &What, report: Report<'_>) -> anyhow::Result<bool> {
     let history = History::connect(app, platform)?;
     commands::reconcile::reconcile(&history, app, what, report, &mut std::io::stdout()).await
+}
+
+async fn provision(settings: ProvisionSettings, what: Provision) -> ExitCode {
+    match commands::provision::provision(&settings, &what, &mut std::io::stdout()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => failed("provision", &*error),
+    }
 }
 
 fn failed(doing: &str, error: &(dyn std::error::Error + 'static)) -> ExitCode {

@@ -1,11 +1,14 @@
 //! What a visit did: counted while it goes, told once at its end, as one wide event in the log and one line in the host's answer.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
 
 use crate::azure::Properties;
 use crate::refused::Kept;
 use crate::ship::ShipError;
 use crate::source::plan::Leave;
+use crate::telemetry;
 use crate::wake::ExportBlob;
 
 /// How a visit ended, when nothing went wrong.
@@ -27,6 +30,24 @@ pub enum End {
     Halted,
 }
 
+/// What a visit does, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub enum Stage {
+    /// Looking at the blob.
+    Look,
+    /// Reading, cutting and packing the first batch.
+    Cut,
+    /// Claiming the blob.
+    Claim,
+    /// Sending all batches while the rest of them are cut.
+    Send,
+    /// Storing the offset, giving the claim up or deleting.
+    Settle,
+}
+
+/// Names of the stages, in their order.
+const STAGES: [&str; 5] = ["look_ms", "cut_ms", "claim_ms", "send_ms", "settle_ms"];
+
 /// One visit.
 #[derive(Debug)]
 pub struct Visit {
@@ -35,6 +56,10 @@ pub struct Visit {
     table: String,
     dataset: Option<String>,
     begun: Instant,
+    /// When the last stage ended.
+    mark: Instant,
+    stages: [Duration; 5],
+    level: Option<i32>,
     length: u64,
     rows: u64,
     set_aside: u64,
@@ -43,6 +68,9 @@ pub struct Visit {
     requests: u64,
     repeated_rows: u64,
     age_seconds: Option<i64>,
+    seen_at: Option<Instant>,
+    /// From the last append to the last acknowledgement.
+    lag_seconds: Option<f64>,
     warning: Option<String>,
     outcome: Option<Result<End, ShipError>>,
 }
@@ -57,6 +85,9 @@ impl Visit {
             table: blob.table().to_owned(),
             dataset: None,
             begun: Instant::now(),
+            mark: Instant::now(),
+            stages: [Duration::ZERO; 5],
+            level: None,
             length: 0,
             rows: 0,
             set_aside: 0,
@@ -65,6 +96,8 @@ impl Visit {
             requests: 0,
             repeated_rows: 0,
             age_seconds: None,
+            seen_at: None,
+            lag_seconds: None,
             warning: None,
             outcome: None,
         }
@@ -79,6 +112,19 @@ impl Visit {
     pub(crate) fn saw(&mut self, seen: &Properties) {
         self.length = seen.length;
         self.age_seconds = Some((seen.now - seen.modified).whole_seconds());
+        self.seen_at = Some(Instant::now());
+        self.spent(Stage::Look);
+    }
+
+    /// The time since the last stage went into this one.
+    pub(crate) fn spent(&mut self, stage: Stage) {
+        let now = Instant::now();
+        self.stages[stage as usize] += now - self.mark;
+        self.mark = now;
+    }
+
+    pub(crate) fn level(&mut self, level: i32) {
+        self.level = Some(level);
     }
 
     pub(crate) fn dataset(&mut self, dataset: &str) {
@@ -94,6 +140,12 @@ impl Visit {
         self.wire_bytes += tally.wire_bytes;
         self.requests += tally.requests;
         self.repeated_rows += tally.repeated_rows;
+        if let (Some(age), Some(seen_at), true) = (self.age_seconds, self.seen_at, tally.rows > 0) {
+            // Ages of blobs are far below what a float holds exactly.
+            #[allow(clippy::cast_precision_loss, reason = "see above")]
+            let age = age as f64;
+            self.lag_seconds = Some(age + seen_at.elapsed().as_secs_f64());
+        }
     }
 
     pub(crate) fn ended(&mut self, outcome: Result<End, ShipError>) {
@@ -154,8 +206,67 @@ impl Visit {
         }
     }
 
+    /// The visit as a row of telemetry: names as OpenTelemetry has them, where it has any ("Semantic conventions", "General attributes").
+    #[must_use]
+    pub fn event(&self) -> Map<String, Value> {
+        let error = match &self.outcome {
+            Some(Err(error)) => Some(chain(error)),
+            _ => None,
+        };
+        let mut event = telemetry::event("visit");
+        let members = serde_json::json!({
+            "visit.id": self.id,
+            "azure.table": self.table,
+            "azure.blob": self.blob,
+            "axiom.dataset": self.dataset,
+            "bytes": self.length,
+            "rows": self.rows,
+            "set_aside": self.set_aside,
+            "duplicates": self.repeated_rows,
+            "attempts": self.requests,
+            "body_bytes": self.body_bytes,
+            "wire_bytes": self.wire_bytes,
+            "zstd.level": self.level,
+            "lag_seconds": self.lag_seconds,
+            "duration_ms": milliseconds(self.begun.elapsed()),
+            "outcome": self.outcome_name(),
+            "outcome.text": self.ending(),
+            "error.message": error,
+        });
+        for (name, value) in members.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+            event.insert(name.clone(), value.clone());
+        }
+        for (name, spent) in STAGES.iter().zip(self.stages) {
+            event.insert(format!("stage.{name}"), milliseconds(spent).into());
+        }
+        event
+    }
+
+    fn outcome_name(&self) -> &'static str {
+        match &self.outcome {
+            None => "under way",
+            Some(Err(_)) => "failed",
+            Some(Ok(end)) => match end {
+                End::Gone => "gone",
+                End::Left(_) => "left",
+                End::Shipped => "shipped",
+                End::Deleted => "deleted",
+                End::MoreToDo => "more_to_do",
+                End::Changing => "changing",
+                End::Halted => "halted",
+            },
+        }
+    }
+
+    /// False for a visit that found nothing to do: telemetry tells of those that did something, or failed to.
+    #[must_use]
+    pub fn is_telling(&self) -> bool {
+        !matches!(self.outcome, Some(Ok(End::Gone | End::Left(_) | End::Halted)))
+    }
+
     fn log(&self) {
-        let milliseconds = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = milliseconds(self.begun.elapsed());
+        let [look_ms, cut_ms, claim_ms, send_ms, settle_ms] = self.stages.map(self::milliseconds);
         let error = match &self.outcome {
             Some(Err(error)) => Some(chain(error)),
             _ => None,
@@ -176,7 +287,14 @@ impl Visit {
                     requests = self.requests,
                     repeated_rows = self.repeated_rows,
                     quiet_seconds = self.age_seconds,
+                    lag_seconds = self.lag_seconds,
+                    level = self.level,
                     milliseconds,
+                    look_ms,
+                    cut_ms,
+                    claim_ms,
+                    send_ms,
+                    settle_ms,
                     warning = self.warning,
                     error,
                     "visit: {}",
@@ -190,6 +308,10 @@ impl Visit {
             _ => event!(tracing::Level::INFO),
         }
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// An error with its causes, on one line.

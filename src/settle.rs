@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::azure::{Blobs, Outcome, Properties, StorageError};
+use crate::receipts::{Receipt, Receipts};
 use crate::refused::Kept;
 use crate::source::marks::{Claim, Marks};
 use crate::source::plan::{self, Conflict, Policy};
@@ -19,6 +20,7 @@ const CONFLICTS: u32 = 20;
 /// A blob that this visit has claimed.
 pub struct Held<'a> {
     blobs: &'a Blobs,
+    receipts: &'a Receipts,
     blob: &'a ExportBlob,
     visit: &'a str,
     /// How long its claim holds without being renewed.
@@ -47,11 +49,18 @@ pub enum SettleError {
     Storage(#[from] StorageError),
 }
 
-/// Deletes a blob of which everything was delivered before, if it is still as it was seen. True when it is gone by our hand.
+/// Deletes a blob of which everything was delivered before, if it is still as it was seen. True when it is gone by our hand. Its counts go with it, so they
+/// are written down first: whoever is killed in between leaves both, and the same counts are written again.
 ///
 /// # Errors
-/// As [`Blobs::delete`].
-pub async fn delete_settled(blobs: &Blobs, blob: &ExportBlob, seen: &Properties) -> Result<bool, StorageError> {
+/// As [`Receipts::write`] and [`Blobs::delete`].
+pub async fn delete_settled(
+    (blobs, receipts): (&Blobs, &Receipts),
+    blob: &ExportBlob,
+    seen: &Properties,
+    marks: &Marks,
+) -> Result<bool, StorageError> {
+    receipts.write(blob, &Receipt::new(blob, seen, marks)).await?;
     let mut outcome = blobs.delete(blob.container(), blob.name(), &seen.version).await?;
     if outcome != Outcome::Done(None) && blobs.properties(blob.container(), blob.name()).await?.is_none() {
         // The delete was ours and its answer was lost (a repeat then meets 404 or 412), or someone else's: gone either way.
@@ -67,14 +76,14 @@ impl<'a> Held<'a> {
     /// # Errors
     /// As [`Blobs::set_metadata`].
     pub async fn claim(
-        blobs: &'a Blobs,
+        (blobs, receipts): (&'a Blobs, &'a Receipts),
         blob: &'a ExportBlob,
         (visit, claim_for): (&'a str, Duration),
         seen: Properties,
         seen_at: Instant,
         marks: Marks,
     ) -> Result<Option<Self>, StorageError> {
-        let mut held = Self { blobs, blob, visit, claim_for, properties: seen, seen_at, marks };
+        let mut held = Self { blobs, receipts, blob, visit, claim_for, properties: seen, seen_at, marks };
         held.marks.claim = Some(held.fresh_claim());
         match held.marks.store(blobs, blob, &held.properties).await? {
             Outcome::Done(Some(version)) => {
@@ -100,6 +109,8 @@ impl<'a> Held<'a> {
     /// Takes a stretch whose rows are delivered or set aside into the marks; [`Held::commit`] stores them. In order, the offset moves over it. Behind a
     /// stretch that failed it is remembered as settled ahead, so that the next visit does not send it again.
     pub fn settle(&mut self, kept: &Kept) {
+        self.marks.rows += kept.delivered().tally().rows;
+        self.marks.set_aside += kept.set_aside();
         if !self.marks.advance(kept.span()) {
             self.marks.keep_ahead(kept.span());
         }
@@ -131,7 +142,7 @@ impl<'a> Held<'a> {
     /// As [`Held::commit`].
     pub async fn finish(self, settled: bool, policy: Policy) -> Result<bool, SettleError> {
         if plan::may_delete(self.marks.shipped, self.properties.length, settled, policy)
-            && delete_settled(self.blobs, self.blob, &self.properties).await?
+            && delete_settled((self.blobs, self.receipts), self.blob, &self.properties, &self.marks).await?
         {
             return Ok(true);
         }

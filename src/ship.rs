@@ -13,8 +13,9 @@ use crate::azure::{Blobs, Properties, ReadError, StorageError};
 use crate::batch::{Batch, BatchLimits, Span};
 use crate::body::Room;
 use crate::halted::Halted;
+use crate::receipts::Receipts;
 use crate::refused::{Origin, RefusedRows};
-use crate::report::{End, Visit};
+use crate::report::{End, Stage, Visit};
 use crate::send::{self, Delivery, SendError};
 use crate::settings::ZstdLevel;
 use crate::settle::{self, Held, SettleError};
@@ -41,6 +42,8 @@ pub const ROOM: usize = 6;
 pub struct Flow {
     /// The account that data export writes to.
     pub export: Blobs,
+    /// What was delivered of blobs that are gone.
+    pub receipts: Receipts,
     /// Where rows go that Axiom will never take.
     pub refused: RefusedRows,
     /// Where rows go.
@@ -127,7 +130,9 @@ async fn looks(flow: &Flow, blob: &ExportBlob, until: &Until, visit: &mut Visit)
         match plan::plan(&view(&seen, visit.id()), flow.policy) {
             Plan::Leave(why) => return Ok(End::Left(why)),
             Plan::Delete => {
-                if settle::delete_settled(&flow.export, blob, &seen).await? {
+                if settle::delete_settled((&flow.export, &flow.receipts), blob, &seen, &Marks::read(&seen.metadata))
+                    .await?
+                {
                     return Ok(End::Deleted);
                 }
             }
@@ -176,13 +181,19 @@ async fn ship(
     // writes renew the time by which a blob counts as settled.
     let Some(first) = batches.next().await else { return Ok(Some(End::Left(Leave::Unfinished))) };
     let first = first?;
+    visit.spent(Stage::Cut);
+    visit.level(level);
     let visit_id = visit.id().to_owned();
-    let Some(mut held) = Held::claim(&flow.export, blob, (&visit_id, flow.claim_for), seen, seen_at, marks).await?
+    let Some(mut held) =
+        Held::claim((&flow.export, &flow.receipts), blob, (&visit_id, flow.claim_for), seen, seen_at, marks).await?
     else {
         return Ok(None);
     };
+    visit.spent(Stage::Claim);
     let route = Route { blob: blob.clone(), created, dataset: flow.axiom.dataset_for(None, blob.table()) };
-    match deliver_all(flow, route, until, visit, &mut held, batches, first).await {
+    let delivered = deliver_all(flow, route, until, visit, &mut held, batches, first).await;
+    visit.spent(Stage::Send);
+    match delivered {
         Ok(()) => {}
         Err(ShipError::Settle(error)) => return Err(error.into()),
         Err(error) => {
@@ -194,7 +205,9 @@ async fn ship(
         }
     }
     let complete = held.shipped() == held.length();
-    if held.finish(settled, flow.policy).await? {
+    let deleted = held.finish(settled, flow.policy).await?;
+    visit.spent(Stage::Settle);
+    if deleted {
         return Ok(Some(End::Deleted));
     }
     Ok(Some(if complete || !until.over() { End::Shipped } else { End::MoreToDo }))

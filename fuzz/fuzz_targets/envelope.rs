@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use sentinel_axiom::wake::{BLOB_TRIGGER, EVENT_HUB, ExportBlob, HISTORY, PULL, SWEEP, Wake};
+use sentinel_axiom::wake::{BLOB_TRIGGER, EVENT_HUB, ExportBlob, HISTORY, PULL, STATUS, SWEEP, Wake};
 use url::Url;
 
 static ACCOUNT: LazyLock<Url> =
@@ -21,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let function = String::from_utf8_lossy(data);
     assert!(
-        [BLOB_TRIGGER, EVENT_HUB, HISTORY, PULL, SWEEP].contains(&&*function) || Wake::parse(&function, b"{}", &ACCOUNT).is_err()
+        [BLOB_TRIGGER, EVENT_HUB, HISTORY, PULL, STATUS, SWEEP].contains(&&*function) || Wake::parse(&function, b"{}", &ACCOUNT).is_err()
     );
 });
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ WORK = ROOT / "target" / "infra-check" / "infra"
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 RESOURCE_GROUP = "rg-sentinel-axiom"
+MANAGEMENT_GROUP = "mg-platform"
 LOCATION = "westeurope"
 
 # What the parameters files read. Fixed, so that a snapshot depends on the templates alone.
@@ -20,6 +22,10 @@ ENVIRONMENT = {
     "AXIOM_TOKEN": "xaat-not-a-token",
     "AZURE_ENV_NAME": "production",
     "AZURE_LOCATION": LOCATION,
+    "DEFENDER_PRINCIPAL_ID": "00000000-0000-0000-0000-00000000defe",
+    "EVENT_HUB_CONNECTION_STRING": "not-a-connection-string",
+    "EVENT_HUB_RESOURCE_ID": "/subscriptions/00000000-0000-0000-0000-000000000002/resourceGroups/rg-hubs"
+    "/providers/Microsoft.EventHub/namespaces/evhns-security/eventhubs/defender-for-cloud",
     "EXPORT_TABLES": "AuditLogs,SigninLogs",
     "WORKSPACE_RESOURCE_ID": "/subscriptions/00000000-0000-0000-0000-000000000002/resourceGroups/rg-sentinel"
     "/providers/Microsoft.OperationalInsights/workspaces/law-sentinel",
@@ -43,6 +49,16 @@ def find():
     return None
 
 
+def parameters_files(infra):
+    """The parameters files below a folder, which is infra/ or a copy of it."""
+    return sorted(file for pattern in ("*", "examples/*", "checks/cases/*") for file in infra.glob(f"{pattern}.bicepparam"))
+
+
+def template(parameters_file):
+    """The name of the template that a parameters file is for: `main`, `defender-export` or `defender-at-scale`."""
+    return re.search(r"^using '(?:\.\./)*([\w-]+)\.bicep'$", parameters_file.read_text(), re.MULTILINE).group(1)
+
+
 class Bicep:
     """The compiler at work on a copy of infra/, so that it never writes into the repository."""
 
@@ -52,7 +68,7 @@ class Bicep:
         shutil.copytree(INFRA, WORK, ignore=shutil.ignore_patterns("snapshots", "__pycache__"))
         # Parameters files load what stands there.
         shutil.copytree(ROOT / "pulls", WORK.parent / "pulls")
-        self.parameters_files = sorted([*WORK.glob("*.bicepparam"), *WORK.glob("checks/cases/*.bicepparam")])
+        self.parameters_files = parameters_files(WORK)
 
     def run(self, *arguments):
         """Runs the compiler; gives its exit status, standard output and the lines of standard error."""
@@ -69,14 +85,19 @@ class Bicep:
         return done.stdout, findings
 
     def build(self):
-        """The compiled template and the findings."""
-        text, findings = self.run("build", "--no-restore", "--stdout", "main.bicep")
-        return (json.loads(text) if text.strip() else None), findings
+        """The compiled templates by name, and the findings; no template where one does not compile."""
+        compiled, findings = {}, []
+        for file in sorted(WORK.glob("*.bicep")):
+            text, found = self.run("build", "--no-restore", "--stdout", file.name)
+            findings += found
+            compiled[file.stem] = json.loads(text) if text.strip() else None
+        return (compiled if all(compiled.values()) else None), findings
 
     def snapshot(self, parameters_file):
         """What a parameters file would deploy, and the findings."""
-        target = ["--subscription-id", SUBSCRIPTION, "--resource-group", RESOURCE_GROUP, "--location", LOCATION]
-        _, findings = self.run("snapshot", str(parameters_file), *target)
+        group = ["--subscription-id", SUBSCRIPTION, "--resource-group", RESOURCE_GROUP]
+        target = ["--management-group-id", MANAGEMENT_GROUP] if template(parameters_file) == "defender-at-scale" else group
+        _, findings = self.run("snapshot", str(parameters_file), *target, "--location", LOCATION)
         made = parameters_file.with_suffix(".snapshot.json")
         if findings or not made.is_file():
             return None, findings or [f"no snapshot of {parameters_file.name}"]

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import bicep
 import checkov
 import costs
+import defender
 import messages
 import mutations
 import names
@@ -47,15 +48,17 @@ def main(arguments):
     if snapshots is None:
         return report.finish()
 
+    everything, snapshots = snapshots, [each for each in snapshots if each.template == "main"]
     report.run_all(posture, snapshots)
     report.run_all(wiring, snapshots)
+    report.run_all(defender, everything)
     report.run_all(names, snapshots)
     report.run_all(messages)
     report.run_all(costs)
     if bless:
         picture.bless(snapshots)
     report.run("picture-is-fresh", picture.findings, snapshots)
-    report.run("checkov", checkov.findings, snapshots)
+    report.run("checkov", checkov.findings, everything)
     if bless and found and not report.failed and not only:
         seal.bless()
     return report.finish()
@@ -70,7 +73,7 @@ def compile_all(compiler, report, files, bless):
         report.run("build-and-lint", lambda: findings)
         if compiled is None:
             report.only = None
-            report.run("compiled", lambda: ["main.bicep does not compile; nothing further can be said"])
+            report.run("compiled", lambda: ["a template does not compile; nothing further can be said"])
             return None
         if bless:
             templates.bless(compiled)
@@ -93,16 +96,16 @@ def compile_all(compiler, report, files, bless):
         if bless:
             golden.write_text(text)
         report.run(f"snapshot-{name}", templates.snapshot_findings, golden, text, findings)
-        snapshots.append(Snapshot(name, parameters_file.read_text(), document))
+        snapshots.append(Snapshot(name, bicep.template(parameters_file), parameters_file.read_text(), document))
     return snapshots
 
 
 def kept(report):
     """The kept compilation, after seeing that it is that of these templates."""
     report.run("templates-are-sealed", seal.findings)
-    report.run_all(templates, json.loads(templates.AZUREDEPLOY.read_text()))
-    sources = {each.stem: each for each in [*bicep.INFRA.glob("*.bicepparam"), *bicep.INFRA.glob("checks/cases/*.bicepparam")]}
-    return [Snapshot(name, sources[name].read_text(), json.loads((GOLDEN / f"{name}.json").read_text())) for name in sorted(sources)]
+    report.run_all(templates, {"main": json.loads(templates.AZUREDEPLOY.read_text())})
+    sources = {each.stem: each for each in bicep.parameters_files(bicep.INFRA)}
+    return [Snapshot(name, bicep.template(file), file.read_text(), json.loads((GOLDEN / f"{name}.json").read_text())) for name, file in sorted(sources.items())]
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def findings(snapshots):
     INPUT.mkdir(parents=True)
     for snapshot in snapshots:
         resources = [{key: value for key, value in each.items() if key != "id"} for each in snapshot.resources]
-        parameters = {"axiomToken": {"type": "securestring"}}
+        parameters = {each: {"type": "securestring"} for each in ("axiomToken", "eventHubConnectionString")}
         template = {"$schema": SCHEMA, "contentVersion": "1.0.0.0", "parameters": parameters, "resources": resources}
         (INPUT / f"{snapshot.name}.json").write_text(json.dumps(template, indent=2))
     command = [str(install()), "--directory", str(INPUT), "--framework", "arm", "--output", "json", "--compact", "--skip-download"]

@@ -5,12 +5,14 @@ import re
 
 from bicep import INFRA, ROOT
 
-# What a storage connection may be made of, after the two underscores (Functions' rule for identity-based connections).
-CONNECTION_PARTS = {"blobServiceUri", "clientId", "credential", "queueServiceUri", "tableServiceUri"}
+# What a connection may be made of, after the two underscores (Functions' rule for identity-based connections).
+CONNECTION_PARTS = {"blobServiceUri", "clientId", "credential", "fullyQualifiedNamespace", "queueServiceUri", "tableServiceUri"}
 # Read by the platform or the host, never by the program.
 PLATFORM_SETTINGS = {
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
+    *(f"AzureFunctionsJobHost__functions__{number}" for number in range(4)),
+    "EVENT_HUB",
     "FUNCTIONS_EXTENSION_VERSION",
     "FUNCTIONS_WORKER_RUNTIME",
     "WEBSITE_RUN_FROM_PACKAGE",

@@ -11,7 +11,7 @@ PURPOSE = {
         "nothing is shipped; rows stay in the export account until `exportRetentionDays`; alert `invocations-failing`",
     ),
     ("program", "Storage Blob Data Owner", "host"): (
-        "take the package, keep the host's locks, set refused rows aside, keep account of history and pulls",
+        "take the package, keep the host's locks and its places in an event hub, set refused rows aside, keep rows that wait, keep account of history and pulls",
         "the app does not start; rows wait in the export account; alert `stopped`",
     ),
     ("program", "Storage Queue Data Contributor", "host"): (
@@ -149,6 +149,9 @@ def render(snapshot):
         "",
         "Where `kustoDatabaseResourceId` names a database of Azure Data Explorer, the identity of the program gets Ingestor and Viewer on that database alone, and with",
         "`kustoCreateTables` User. ThreatHunting.Read.All of Microsoft Graph, for pulls from advanced hunting, is given by hand after the deployment: docs/pulls.md.",
+        "",
+        "With `defenderExport = 'eventHub'` the identity gets Azure Event Hubs Data Receiver, and Defender for Cloud (\"Windows Azure Security Resource Provider\") Azure Event Hubs Data Sender, both on",
+        "the one event hub: defender.md.",
         "",
         "If the identity of the program itself is removed, all of its roles go with it: nothing is shipped, rows wait in the export account, alert `stopped`.",
         "Deploying again makes a new one, after the roles of the old one were deleted (troubleshooting.md, `RoleAssignmentUpdateNotPermitted`).",

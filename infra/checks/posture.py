@@ -215,7 +215,7 @@ def check_roles_are_known(snapshots):
         for role in snapshot.roles:
             if role.name is None:
                 yield f"{snapshot.name}: {role.guid} on {role.scope} is no role of the table"
-            if role.who not in ("program", "topic"):
+            if role.who not in ("program", "topic", "defender"):
                 yield f"{snapshot.name}: {role.name} is given to {role.who}"
             if role.principal_type != "ServicePrincipal":
                 yield f"{snapshot.name}: {role.name} for a {role.principal_type}; a fresh identity is found by ServicePrincipal only"
@@ -226,13 +226,19 @@ def check_each_role_on_one_resource(snapshots):
         for role in snapshot.roles:
             if "/providers/" not in role.scope:
                 yield f"{snapshot.name}: {role.name} for the {role.who} is given on {role.scope}, a whole group or subscription"
-            # The workspace is there already; to be read is all that it takes.
-            elif role.scope not in snapshot.by_id and (role.scope, role.name) != (snapshot.workspace, "Log Analytics Reader"):
+            # The workspace is there already, and the event hub may be; to be read, and to be written to, is all that they take.
+            elif role.scope not in snapshot.by_id and (role.scope, role.name) not in outside(snapshot):
                 yield f"{snapshot.name}: {role.name} for the {role.who} is given on {role.scope}, which is not deployed here"
 
 
+def outside(snapshot):
+    """What may be given on what is there already."""
+    hub = snapshot.event_hub
+    return {(snapshot.workspace, "Log Analytics Reader"), (hub, "Azure Event Hubs Data Receiver"), (hub, "Azure Event Hubs Data Sender")}
+
+
 def expected_roles(snapshot):
-    """Exactly what the program and the topic may do, as names of roles and ends of resource ids."""
+    """Exactly what the program, the topic and Defender for Cloud may do, as names of roles and ends of resource ids."""
     export, host = snapshot.account("export")["id"], snapshot.account("host")["id"]
     common = {
         ("program", "Storage Blob Data Contributor", export),
@@ -241,6 +247,10 @@ def expected_roles(snapshot):
     }
     if not snapshot.asks("queryWorkspace", "false"):
         common.add(("program", "Log Analytics Reader", snapshot.workspace))
+    if snapshot.event_hub:
+        common.add(("program", "Azure Event Hubs Data Receiver", snapshot.event_hub))
+        if re.search(r"^param defenderPrincipalId = ", snapshot.source, re.MULTILINE):
+            common.add(("defender", "Azure Event Hubs Data Sender", snapshot.event_hub))
     if not snapshot.under_functions:
         return common | {("program", "Storage Blob Data Contributor", host)}
     queue = snapshot.settings()["WORK_QUEUE"]

@@ -2,8 +2,13 @@
 
 import re
 
+from bicep import ENVIRONMENT
+
 # Azure built-in roles, from Microsoft's list "Azure built-in roles". Written out a second time on purpose: a slip in the template cannot repeat itself here.
 ROLE_NAMES = {
+    "a638d3c7-ab3a-418d-83e6-5f17a39d4fde": "Azure Event Hubs Data Receiver",
+    "2b629674-e913-4c01-ae53-ef4638d8f975": "Azure Event Hubs Data Sender",
+    "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
     "73c42c96-874c-492b-b04d-ab87d138a893": "Log Analytics Reader",
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
@@ -14,11 +19,12 @@ ROLE_NAMES = {
     "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
 }
 
+EVENT_HUB = "Microsoft.EventHub/namespaces/eventhubs"
 PROVIDER = re.compile(r"^(.*)/providers/Microsoft\.Authorization/roleAssignments/[^/]+$")
 
 
 class Role:
-    """Who (`program` or `topic`) may do what (the name of a role) on which resource (its id)."""
+    """Who (`program`, `topic`, `defender` or `policy`) may do what (the name of a role) on which resource (its id)."""
 
     def __init__(self, assignment):
         properties = assignment["properties"]
@@ -30,14 +36,18 @@ class Role:
         principal = properties["principalId"]
         identity = "Microsoft.ManagedIdentity/userAssignedIdentities/" in principal
         topic = "Microsoft.EventGrid/systemTopics" in principal
-        self.who = "program" if identity else "topic" if topic else principal
+        policy = "Microsoft.Authorization/policyAssignments" in principal
+        defender = principal == ENVIRONMENT["DEFENDER_PRINCIPAL_ID"]
+        self.who = "program" if identity else "topic" if topic else "policy" if policy else "defender" if defender else principal
 
 
 class Snapshot:
     """What one parameters file would deploy."""
 
-    def __init__(self, name, source, document):
+    def __init__(self, name, template, source, document):
         self.name = name
+        # The name of the template: `main`, or another.
+        self.template = template
         # The text of the parameters file: what was asked for.
         self.source = source
         self.resources = document["predictedResources"]
@@ -78,6 +88,14 @@ class Snapshot:
     @property
     def private(self):
         return self.asks("privateNetwork", "true")
+
+    @property
+    def event_hub(self):
+        """The id of the event hub that the app reads, made here or existing, or `None`."""
+        existing = re.search(r"^param eventHubResourceId = '(.+)'$", self.source, re.MULTILINE)
+        if existing:
+            return existing.group(1)
+        return self.one(EVENT_HUB)["id"] if self.asks("defenderExport", "'eventHub'") else None
 
     def account(self, beginning):
         """The storage account whose name begins so: `export` or `host`."""

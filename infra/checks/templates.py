@@ -3,11 +3,13 @@
 import difflib
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 from bicep import INFRA, ROOT, WORK
 
 AZUREDEPLOY = INFRA / "azuredeploy.json"
 UI = INFRA / "createUiDefinition.json"
+SECRETS = ("axiomToken", "eventHubConnectionString")
 
 
 def format_findings(compiler):
@@ -25,9 +27,9 @@ def format_findings(compiler):
 
 def parameters_findings(compiler):
     """Every parameters file compiles without a word."""
-    for file in compiler.parameters_files:
-        _, findings = compiler.run("build-params", "--no-restore", "--stdout", str(file))
-        yield from findings
+    with ThreadPoolExecutor() as pool:
+        for _, findings in pool.map(lambda file: compiler.run("build-params", "--no-restore", "--stdout", str(file)), compiler.parameters_files):
+            yield from findings
 
 
 def without_generator(value):
@@ -41,7 +43,7 @@ def without_generator(value):
 
 def bless(compiled):
     """Renews azuredeploy.json."""
-    AZUREDEPLOY.write_text(json.dumps(compiled, indent=2) + "\n")
+    AZUREDEPLOY.write_text(json.dumps(compiled["main"], indent=2) + "\n")
 
 
 def snapshot_findings(golden, text, findings):
@@ -58,15 +60,15 @@ def snapshot_findings(golden, text, findings):
 
 
 def check_modules_are_used(_compiled):
-    main = (INFRA / "main.bicep").read_text()
-    everything = "".join(file.read_text() for file in [INFRA / "main.bicep", *INFRA.glob("modules/*.bicep")])
+    entries = "".join(file.read_text() for file in INFRA.glob("*.bicep"))
+    everything = entries + "".join(file.read_text() for file in INFRA.glob("modules/*.bicep"))
     for module in sorted(INFRA.glob("modules/*.bicep")):
-        if f"'modules/{module.name}'" not in main and f"'{module.name}'" not in everything:
+        if f"'modules/{module.name}'" not in entries and f"'{module.name}'" not in everything:
             yield f"infra/modules/{module.name} is used nowhere, so nothing compiles it"
 
 
 def check_exceptions_have_reasons(_compiled):
-    for file in [INFRA / "main.bicep", *sorted(INFRA.glob("modules/*.bicep"))]:
+    for file in [*sorted(INFRA.glob("*.bicep")), *sorted(INFRA.glob("modules/*.bicep"))]:
         lines = file.read_text().splitlines()
         for number, line in enumerate(lines):
             if "#disable" in line and not lines[number - 1].strip().startswith("//"):
@@ -75,27 +77,29 @@ def check_exceptions_have_reasons(_compiled):
 
 def check_azuredeploy_is_fresh(compiled):
     kept = json.loads(AZUREDEPLOY.read_text())
-    if without_generator(kept) != without_generator(compiled):
+    if without_generator(kept) != without_generator(compiled["main"]):
         yield "infra/azuredeploy.json is not what main.bicep compiles to: run `infra/check.sh --bless`"
 
 
 def check_parameters_are_described(compiled):
-    for name, parameter in compiled["parameters"].items():
-        description = parameter.get("metadata", {}).get("description", "")
-        word = "Optional." if "defaultValue" in parameter else "Required."
-        if not description.startswith(f"{word} "):
-            yield f"parameter {name}: its description does not begin with `{word}`"
+    for template in compiled.values():
+        for name, parameter in template["parameters"].items():
+            description = parameter.get("metadata", {}).get("description", "")
+            word = "Optional." if "defaultValue" in parameter else "Required."
+            if not description.startswith(f"{word} "):
+                yield f"parameter {name}: its description does not begin with `{word}`"
 
 
 def check_outputs_hold_no_secret(compiled):
-    for name, output in compiled["outputs"].items():
-        if output["type"].lower().startswith("secure") or "axiomToken" in json.dumps(output):
-            yield f"output {name} gives away a secret"
+    for template in compiled.values():
+        for name, output in template.get("outputs", {}).items():
+            if output["type"].lower().startswith("secure") or any(secret in json.dumps(output) for secret in SECRETS):
+                yield f"output {name} gives away a secret"
 
 
 def check_form_outputs_equal_parameters(compiled):
     outputs = set(json.loads(UI.read_text())["parameters"]["outputs"])
-    parameters = set(compiled["parameters"])
+    parameters = set(compiled["main"]["parameters"])
     for name in sorted(parameters - outputs):
         yield f"createUiDefinition.json has no output for the parameter {name}"
     for name in sorted(outputs - parameters):
@@ -131,9 +135,9 @@ def check_form_agrees_with_parameters(compiled):
     form = json.loads(UI.read_text())["parameters"]
     elements = dict(form_elements(form))
     for name, output in form["outputs"].items():
-        reads = re.fullmatch(r"\[(?:int\()?((?:basics|steps)\([^)]*\)(?:\.\w+)*)\)?\]", str(output))
+        reads = re.fullmatch(r"\[(?:int\(|parse\()?((?:basics|steps)\([^)]*\)(?:\.\w+)*)\)?\]", str(output))
         element = elements.get(reads.group(1)) if reads else None
-        parameter = compiled["parameters"].get(name)
+        parameter = compiled["main"]["parameters"].get(name)
         if element is None or parameter is None:
             continue
         default = parameter.get("defaultValue")
@@ -146,6 +150,8 @@ def check_form_agrees_with_parameters(compiled):
             yield f"{name}: the form starts with {element['defaultValue']!r}, the template with {default!r}"
         if element["type"] == "Microsoft.Common.CheckBox" and element["defaultValue"] != default:
             yield f"{name}: the form starts with {element['defaultValue']!r}, the template with {default!r}"
+        if element["type"] == "Microsoft.Common.TextBox" and isinstance(default, (dict, list)) and json.loads(element["defaultValue"]) != default:
+            yield f"{name}: the form starts with {element['defaultValue']}, the template with {json.dumps(default)}"
         if element["type"] == "Microsoft.Common.TextBox" and isinstance(default, (str, int)):
             if str(element.get("defaultValue", "")) != str(default):
                 yield f"{name}: the form starts with {element.get('defaultValue')!r}, the template with {default!r}"
@@ -153,8 +159,8 @@ def check_form_agrees_with_parameters(compiled):
 
 def check_release_is_this_version(compiled):
     version = re.search(r'^version = "([^"]+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE).group(1)
-    package = compiled["parameters"]["packageUri"]["defaultValue"]
-    image = compiled["parameters"]["containerImage"]["defaultValue"]
+    package = compiled["main"]["parameters"]["packageUri"]["defaultValue"]
+    image = compiled["main"]["parameters"]["containerImage"]["defaultValue"]
     if f"/v{version}/" not in package:
         yield f"packageUri is {package}, but Cargo.toml says version {version}"
     if not image.endswith(f":{version}"):

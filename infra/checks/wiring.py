@@ -9,6 +9,7 @@ FUNCTION_ALERTS = {"no-rows", "rows-set-aside", "invocations-failing", "stopped"
 FUNCTION_METRIC_ALERTS = {"export-failures", "dead-letters", "dropped-events", "queue-length"}
 CONTAINER_ALERTS = {"no-rows", "rows-set-aside", "errors", "stopped"}
 CONTAINER_METRIC_ALERTS = {"export-failures"}
+WORKSPACE_ALERTS = {"defender-alert", "defender-recommendation"}
 
 
 def check_export_rule(snapshots):
@@ -125,6 +126,13 @@ def check_pulls_container(snapshots):
         container = snapshot.settings()["PULLS_CONTAINER"]
         if container not in snapshot.names(f"{STORAGE}/blobServices/containers"):
             yield f"{snapshot.name}: pulls are kept account of in the container {container}, which nobody makes"
+
+
+def check_events_container(snapshots):
+    for snapshot in snapshots:
+        container = snapshot.settings()["EVENTS_CONTAINER"]
+        if container not in snapshot.names(f"{STORAGE}/blobServices/containers"):
+            yield f"{snapshot.name}: rows of event hubs wait in the container {container}, which nobody makes"
 
 
 def check_pulls_are_given_once(snapshots):
@@ -270,10 +278,12 @@ def check_private_network(snapshots):
         for endpoint in endpoints:
             (connection,) = endpoint["properties"]["privateLinkServiceConnections"]
             target = connection["properties"]["privateLinkServiceId"].rsplit("/", 1)[1]
-            reached.add((re.match(r"export|host|kv", target).group(), *connection["properties"]["groupIds"]))
+            reached.add((re.match(r"evhns|export|host|kv", target).group(), *connection["properties"]["groupIds"]))
         wanted = {("export", "blob"), ("host", "blob"), ("kv", "vault")}
         if snapshot.under_functions:
             wanted |= {("host", "queue"), ("host", "table")}
+        if snapshot.of("Microsoft.EventHub/namespaces"):
+            wanted |= {("evhns", "namespace")}
         if reached != wanted:
             yield f"{snapshot.name}: private endpoints lead to {sorted(reached)}, not to {sorted(wanted)}"
         zones = len(snapshot.of("Microsoft.Network/privateDnsZones"))
@@ -313,7 +323,8 @@ def check_alerts_are_exactly_these(snapshots):
         queries = set(alerts(snapshot, "Microsoft.Insights/scheduledQueryRules"))
         metrics = set(alerts(snapshot, "Microsoft.Insights/metricAlerts"))
         functions = snapshot.under_functions
-        if queries != (FUNCTION_ALERTS if functions else CONTAINER_ALERTS):
+        exported = WORKSPACE_ALERTS if snapshot.asks("defenderExport", "'workspace'") else set()
+        if queries != (FUNCTION_ALERTS if functions else CONTAINER_ALERTS) | exported:
             yield f"{snapshot.name}: alerts by query are {sorted(queries)}"
         if metrics != (FUNCTION_METRIC_ALERTS if functions else CONTAINER_METRIC_ALERTS):
             yield f"{snapshot.name}: alerts by metric are {sorted(metrics)}"

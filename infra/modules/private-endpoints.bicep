@@ -1,6 +1,7 @@
 metadata name = 'Private endpoints'
-metadata description = 'Private addresses for the accounts and the vault, and the zones that make their names resolve to them.'
+metadata description = 'Private addresses for the accounts, the vault and the event hub, and the zones that make their names resolve to them.'
 
+import { eventHubSuffixes } from 'clouds.bicep'
 import { tagsType } from 'types.bicep'
 
 @description('Required. Region.')
@@ -32,12 +33,13 @@ type endpointType = {
   resourceId: string
 
   @description('Part of the resource that is reached.')
-  group: 'blob' | 'queue' | 'table' | 'vault'
+  group: 'blob' | 'namespace' | 'queue' | 'table' | 'vault'
 }
 
 var storageSuffix = environment().suffixes.storage
 var zoneNames = {
   blob: 'privatelink.blob.${storageSuffix}'
+  namespace: 'privatelink.${eventHubSuffixes[?environment().name] ?? 'servicebus.windows.net'}'
   queue: 'privatelink.queue.${storageSuffix}'
   table: 'privatelink.table.${storageSuffix}'
   vault: 'privatelink.vaultcore.azure.net'

@@ -23,7 +23,7 @@ const missing = await edge.ingestRaw('missing', lines, ContentType.NDJSON);
 const apl = "['from-js'] | summarize n=count(), lo=min(_time), u=dcount(n) by bin(_time, 1d)";
 const results = await Promise.all([legacy, edge].map((client) => client.query(apl)));
 const events = results.map((result) => [...result.tables[0].events()]);
-const refused = await attempt(legacy.query("['from-js'] | take 5"));
+const refused = await attempt(legacy.query("['from-js'] | mv-expand n"));
 const listed = (await legacy.datasets.list()).map((dataset) => dataset.name);
 const fields = (await legacy.datasets.fields('from-js')).map((field) => `${field.name}: ${field.type}`);
 const updated = await legacy.datasets.update('from-js', { description: 'changed' });

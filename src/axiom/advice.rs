@@ -51,6 +51,16 @@ pub(super) fn every_row_refused(dataset: &str, reason: &str) -> String {
     )
 }
 
+/// The management API refuses what needs a capability.
+pub(super) fn management_refused(status: u16, needs: &str) -> String {
+    match status {
+        401 => " (AXIOM_TOKEN is not one that Axiom knows)".to_owned(),
+        403 => format!(" (give the token of AXIOM_TOKEN the capability {needs}, or set a token that has it)"),
+        412 => " (somebody changed it in the meantime: run the command again)".to_owned(),
+        _ => String::new(),
+    }
+}
+
 fn door_setting(settings: &AxiomSettings) -> &'static str {
     match settings.ingest {
         Door::Edge(_) => "AXIOM_EDGE (or AXIOM_EDGE_URL)",

@@ -173,7 +173,8 @@ fn first_text(list: &str) -> Option<String> {
     entries.first().map(|entry| short(&entry.error))
 }
 
-fn setback(status: StatusCode, headers: &HeaderMap, body: &[u8], now: OffsetDateTime) -> Setback {
+/// What an answer that is no success means, whatever was asked.
+pub(super) fn setback(status: StatusCode, headers: &HeaderMap, body: &[u8], now: OffsetDateTime) -> Setback {
     let reason = message_of(body);
     let wait = asked_wait(headers, now);
     match status.as_u16() {

@@ -8,6 +8,7 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode, redirect};
 use time::OffsetDateTime;
 use url::Url;
 
+use super::MARK;
 use super::answer::{Answer, Setback, judge, judge_creation};
 use crate::settings::{AxiomSettings, Door, TokenKind};
 
@@ -125,7 +126,7 @@ impl Http {
 
     /// Creates `dataset`, in the edge deployment that rows go to.
     pub(super) async fn create(&self, dataset: &str) -> Result<Result<(), Setback>, reqwest::Error> {
-        let mut wanted = serde_json::json!({ "name": dataset, "description": "Written by sentinel-axiom" });
+        let mut wanted = serde_json::json!({ "name": dataset, "description": MARK });
         if let Some(deployment) = deployment(&self.door) {
             wanted["edgeDeployment"] = deployment.into();
         }

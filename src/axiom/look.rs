@@ -53,10 +53,4 @@ impl Axiom {
         let answer = self.0.http.query("print 1", "now-1m", "now").await;
         answer.map(|(status, ..)| status.as_u16()).map_err(|error| LookError::NoAnswer(error.without_url()))
     }
-
-    /// Axiom's id of the edge deployment that rows go to, where the settings name one.
-    #[must_use]
-    pub fn deployment(&self) -> Option<String> {
-        self.0.http.deployment()
-    }
 }

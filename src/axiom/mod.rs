@@ -3,6 +3,7 @@
 //! `answer` (what an answer means), `dataset`, `labels` and the cutting in `piece` are pure; `packed` compresses; `http` sends; `delivery` acts on the answers, `tries` waits.
 
 mod advice;
+mod again;
 pub mod answer;
 mod compress;
 mod create;
@@ -11,6 +12,7 @@ mod delivery;
 mod http;
 pub mod labels;
 pub mod look;
+pub mod manage;
 mod outcome;
 mod packed;
 mod piece;
@@ -37,6 +39,9 @@ use crate::settings::AxiomSettings;
 use delivery::Delivery;
 use http::{Http, Timeouts};
 use tries::{Pause, Tries};
+
+/// In the description of everything that we make in Axiom: what lacks it is somebody else's, and never changed.
+pub const MARK: &str = "Written by sentinel-axiom";
 
 /// Axiom, as everything in the program sees it. Clones share connections, limits and what was learnt.
 #[derive(Clone)]
@@ -107,6 +112,12 @@ impl Axiom {
     #[must_use]
     pub fn dataset_for(&self, table_from_rows: Option<&str>, container_table: &str) -> String {
         dataset::dataset_for(&self.0.settings.datasets, table_from_rows, container_table)
+    }
+
+    /// Axiom's id of the edge deployment that rows go to; `None` where that is the organisation's default.
+    #[must_use]
+    pub fn deployment(&self) -> Option<String> {
+        self.0.http.deployment()
     }
 
     /// How long nothing should be sent, because Axiom asked for a pause or trouble outlasted a visit. Visits that start now should end at once.

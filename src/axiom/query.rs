@@ -1,18 +1,12 @@
 //! Questions to Axiom in its query language, APL: what is there of what we sent.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
-use tokio::time::Instant;
 
 use super::Axiom;
-use super::answer::{Setback, judge_query};
-use crate::retry::Backoff;
-
-/// How long a question is asked again.
-const TRIES: Duration = Duration::from_secs(300);
+use super::again::{Failure, GaveUp, again};
+use super::answer::judge_query;
 
 /// There is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -96,30 +90,18 @@ impl Axiom {
     /// # Errors
     /// [`AskError`].
     pub async fn ask(&self, dataset: &str, apl: &str, (start, end): (&str, &str)) -> Result<Option<Columns>, AskError> {
-        let deadline = Instant::now() + TRIES;
-        let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
-        loop {
-            let (wait, reason) = match self.0.http.query(apl, start, end).await {
-                Err(error) => (None, crate::report::chain(&error.without_url())),
-                Ok((status, _, _)) if status.as_u16() == 404 => return Ok(None),
-                Ok((status, headers, body)) => match judge_query(status, &headers, &body, OffsetDateTime::now_utc()) {
-                    Ok(()) => match Columns::read(&body) {
-                        Ok(columns) => return Ok(Some(columns)),
-                        Err(reason) => (None, reason),
-                    },
-                    Err(Setback::Configuration { status, reason }) => {
-                        return Err(AskError::Refused { dataset: dataset.to_owned(), status, reason });
-                    }
-                    Err(Setback::Limit { reason, wait, .. } | Setback::Trouble { reason, wait, .. }) => (wait, reason),
-                    Err(Setback::Unreadable { reason }) => (None, reason),
-                },
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Some(wait) = backoff.next(fastrand::f64(), wait, left) else {
-                return Err(AskError::Trouble { dataset: dataset.to_owned(), reason });
-            };
-            tokio::time::sleep(wait).await;
-        }
+        let outcome = again(async || {
+            let (status, headers, body) = self.0.http.query(apl, start, end).await?;
+            if status.as_u16() == 404 {
+                return Ok(None);
+            }
+            judge_query(status, &headers, &body, OffsetDateTime::now_utc())?;
+            Columns::read(&body).map(Some).map_err(Failure::for_now)
+        });
+        outcome.await.map_err(|gave_up| match gave_up {
+            GaveUp::Refused { status, reason } => AskError::Refused { dataset: dataset.to_owned(), status, reason },
+            GaveUp::Trouble { reason } => AskError::Trouble { dataset: dataset.to_owned(), reason },
+        })
     }
 }
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 use azure_core::http::headers::Headers;
 use azure_core::http::{Etag, RequestContent, StatusCode};
 use azure_storage_blob::models::{
-    BlobClientDeleteOptions, BlobClientGetPropertiesResultHeaders, BlobClientSetMetadataOptions,
-    BlobContainerClientListBlobsOptions, BlobType, BlockBlobClientUploadOptions, ListBlobsIncludeItem,
+    AppendBlobClientCreateOptions, BlobClientDeleteOptions, BlobClientGetPropertiesResultHeaders,
+    BlobClientSetMetadataOptions, BlobContainerClientListBlobsOptions, BlobType, BlockBlobClientUploadOptions,
+    ListBlobsIncludeItem,
 };
 use azure_storage_blob::{BlobClient, BlobServiceClient};
 use bytes::Bytes;
@@ -60,6 +61,8 @@ pub struct Listed {
     pub name: String,
     /// Length in bytes.
     pub length: u64,
+    /// When the blob was created (UTC).
+    pub created: OffsetDateTime,
     /// When blob or metadata were last written (UTC).
     pub modified: OffsetDateTime,
     /// True for an append blob.
@@ -237,6 +240,46 @@ impl Blobs {
         }
     }
 
+    /// Appends to an append blob, which is created when it is missing, with its container. Tried for half a minute whatever storage answers; after an answer
+    /// that was lost, the bytes may stand there twice.
+    ///
+    /// # Errors
+    /// Any answer but success.
+    pub async fn append(&self, container: &str, name: &str, bytes: &Bytes) -> Result<(), StorageError> {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let end = Instant::now() + PUT_TRIES;
+        loop {
+            let Err(error) = self.append_once(container, name, bytes).await else { return Ok(()) };
+            let left = end.saturating_duration_since(Instant::now());
+            let Some(wait) = backoff.next(fastrand::f64(), None, left) else {
+                return Err(StorageError::new(format!("append to blob {container}/{name}"), error));
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn append_once(&self, container: &str, name: &str, bytes: &Bytes) -> azure_core::Result<()> {
+        let blob = self.client(container, name).append_blob_client();
+        let append = || async {
+            let length = bytes.len() as u64;
+            blob.append_block(RequestContent::from(bytes.to_vec()), length, None).await.map(drop)
+        };
+        match append().await {
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => {
+                let exists = |result: azure_core::Result<()>| match result {
+                    Err(error) if error.http_status() != Some(StatusCode::Conflict) => Err(error),
+                    _ => Ok(()),
+                };
+                exists(self.0.blob_container_client(container).create(None).await.map(drop))?;
+                let options =
+                    AppendBlobClientCreateOptions { if_none_match: Some(Etag::from("*")), ..Default::default() };
+                exists(blob.create(Some(options)).await.map(drop))?;
+                append().await
+            }
+            result => result,
+        }
+    }
+
     /// Writes a whole block blob with its metadata if it is still at `version`, or, without one, if there is none. Creates the container when it is
     /// missing.
     ///
@@ -304,6 +347,7 @@ fn listed(item: azure_storage_blob::models::BlobItem) -> Option<Listed> {
     Some(Listed {
         name: item.name?,
         length: properties.content_length?,
+        created: properties.creation_time?,
         modified: properties.last_modified?,
         append: properties.blob_type == Some(BlobType::AppendBlob),
         metadata: lower_case(item.metadata.and_then(|metadata| metadata.values).unwrap_or_default()),

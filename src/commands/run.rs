@@ -12,6 +12,9 @@ use crate::ship::{self, Until};
 /// Blobs that one sweep hands to visits at most; the next sweep finds the rest, at once.
 const SWEEP_MOST: usize = 10_000;
 
+/// Visits that are told of at a time.
+const EVENTS: usize = 200;
+
 /// What a run did.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Done {
@@ -70,16 +73,28 @@ async fn round(app: &App, stop: &CancellationToken) -> Result<Done, StorageError
         .take_until(stop.cancelled())
         .map(|work| async move {
             let until = Until { deadline: Instant::now() + app.settings.visit_deadline, stop: stop.clone() };
-            ship::visit(&app.flow, &work.blob, &until).await
+            let visit = ship::visit(&app.flow, &work.blob, &until).await;
+            if let Some(Err(error)) = visit.outcome() {
+                app.flow.receipts.failed(work.blob.table(), &report::chain(error)).await;
+            }
+            visit
         })
         .buffer_unordered(app.settings.visits);
     let mut visits = std::pin::pin!(visits);
+    let mut events = Vec::new();
     while let Some(visit) = visits.next().await {
+        if visit.is_telling() {
+            events.push(visit.event());
+        }
+        if events.len() >= EVENTS {
+            app.telemetry.tell(&app.flow, events.drain(..)).await;
+        }
         let failed = matches!(visit.outcome(), Some(Err(_)));
         let moved = matches!(visit.outcome(), Some(Ok(End::Shipped | End::Deleted | End::MoreToDo)));
         let (rows, set_aside) = (visit.rows(), visit.set_aside());
         done.add(Done { visits: 1, failed: failed.into(), moved: moved.into(), rows, set_aside, left: 0 });
     }
+    app.telemetry.tell(&app.flow, events).await;
     tracing::info!(
         blobs,
         waiting,

@@ -6,6 +6,7 @@
 mod event_hub;
 mod history;
 mod pull;
+mod status;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -156,6 +157,7 @@ async fn invoke(
         Ok(Wake::Sweep) => sweep(&handler).await,
         Ok(Wake::History(wake)) => history::slices(&handler, wake).await,
         Ok(Wake::Pull) => pull::due(&handler).await,
+        Ok(Wake::Status) => status::show(&handler).await,
         Ok(Wake::EventHub(wake)) => event_hub::messages(&handler, wake).await,
         Err(error) => {
             tracing::error!(error = report::chain(&error), "an invocation makes no sense");
@@ -207,14 +209,22 @@ async fn visit(handler: Arc<Handler>, blob: ExportBlob, until: Until) -> Result<
     let Ok(Ok(permit)) = tokio::time::timeout_at(until.deadline, handler.visits.clone().acquire_owned()).await else {
         return Err(format!("{blob}: no visit came free before the deadline"));
     };
-    let name = blob.to_string();
+    let (name, table) = (blob.to_string(), blob.table().to_owned());
+    let receipts = handler.app.flow.receipts.clone();
     let work = async move {
         let _permit = permit;
-        ship::visit(&handler.app.flow, &blob, &until).await
+        let visit = ship::visit(&handler.app.flow, &blob, &until).await;
+        if visit.is_telling() {
+            handler.app.telemetry.tell(&handler.app.flow, [visit.event()]).await;
+        }
+        visit
     };
     let visit: Visit = alone(&name, work).await?;
     match visit.outcome() {
-        Some(Err(_)) => Err(visit.summary()),
+        Some(Err(error)) => {
+            receipts.failed(&table, &report::chain(error)).await;
+            Err(visit.summary())
+        }
         _ => Ok(visit.summary()),
     }
 }

@@ -1,5 +1,6 @@
 //! Where the rows of a pull go, and its records: a dataset of Axiom, or a table of Azure Data Explorer.
 
+use crate::axiom::Axiom;
 use crate::kusto::{Kusto, KustoError};
 use crate::query::rows::Column;
 use crate::send::{self, Arrived, SendError};
@@ -38,15 +39,20 @@ pub enum SinkError {
     Kusto(#[from] KustoError),
 }
 
+/// The dataset of a pull that goes to Axiom; `name` is what the pull itself says about it.
+#[must_use]
+pub fn dataset(axiom: &Axiom, pull: &Pull, name: Option<&str>) -> String {
+    let table = pull.table.as_deref();
+    name.map_or_else(|| axiom.dataset_for(table, table.unwrap_or(&pull.name)), str::to_owned)
+}
+
 impl<'a> Sink<'a> {
     /// The destination of a pull.
     #[must_use]
     pub fn of(pulls: &'a Pulls, pull: &'a Pull) -> Self {
         match &pull.destination {
             Destination::Axiom(name) => {
-                let table = pull.table.as_deref();
-                let usual = || pulls.flow.axiom.dataset_for(table, table.unwrap_or(&pull.name));
-                Self::Axiom { flow: &pulls.flow, dataset: name.clone().unwrap_or_else(usual) }
+                Self::Axiom { flow: &pulls.flow, dataset: dataset(&pulls.flow.axiom, pull, name.as_deref()) }
             }
             Destination::Kusto(table) => Self::Kusto { cluster: &pulls.kusto[&table.cluster], table },
         }

@@ -176,10 +176,16 @@ fn read_map(reader: &mut Reader) -> BTreeMap<String, String> {
     map
 }
 
-/// Axiom's official clients allow these names; its documentation allows fewer, so what it refuses in the end is left to its answer.
-fn check_dataset(reader: &mut Reader, setting: &str, name: &str, shown: &str) {
+/// Whether this can be a dataset's name. Axiom's official clients allow these; its documentation allows fewer, so what it refuses in the end is left to
+/// its answer.
+#[must_use]
+pub fn is_dataset(name: &str) -> bool {
     let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    if !(1..=128).contains(&name.len()) || !letters || name.starts_with("axiom-") {
+    (1..=128).contains(&name.len()) && letters && !name.starts_with("axiom-")
+}
+
+fn check_dataset(reader: &mut Reader, setting: &str, name: &str, shown: &str) {
+    if !is_dataset(name) {
         let remedy = "use 1 to 128 letters, digits, dots, hyphens and underscores, not beginning with axiom-";
         reader.problem(setting, format!("gives {}, a name that Axiom does not allow", quote(shown)), remedy);
     }

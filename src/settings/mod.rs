@@ -16,7 +16,7 @@ mod table;
 mod tables;
 mod typos;
 
-pub use axiom::{AxiomSettings, DatasetRule, Door, TokenKind};
+pub use axiom::{AxiomSettings, DatasetRule, Door, TokenKind, is_dataset};
 pub(crate) use endpoint::parse as endpoint;
 pub use level::ZstdLevel;
 pub use log_analytics::{HistorySettings, LogAnalyticsSettings};
@@ -39,6 +39,8 @@ use std::time::Duration;
 pub struct Settings {
     /// The Axiom side.
     pub axiom: AxiomSettings,
+    /// The dataset for what the program tells of itself; none where it tells nothing.
+    pub telemetry_dataset: Option<String>,
     /// The account that data export writes to.
     pub export: Storage,
     /// The host's account, with the work queue and the refused rows. Its queue endpoint is always there.
@@ -53,6 +55,8 @@ pub struct Settings {
     pub work_queue: String,
     /// Name of the container for rows set aside.
     pub refused_container: String,
+    /// Name of the container for what was delivered of blobs that are gone.
+    pub receipts_container: String,
     /// Name of the container for messages of an Event Hub that wait.
     pub events_container: String,
     /// Quiet time before a shipped append blob is deleted.
@@ -94,6 +98,39 @@ const SETTLE_AFTER: RangeInclusive<u64> = 1..=172_800;
 /// The words of `AFTER_DELIVERY`.
 const AFTER_DELIVERY: [(&str, AfterDelivery); 2] = [("delete", AfterDelivery::Delete), ("keep", AfterDelivery::Keep)];
 
+/// The settings of `provision`, which reaches Axiom alone: it runs where there is no storage, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvisionSettings {
+    /// The Axiom side.
+    pub axiom: AxiomSettings,
+    /// The tables of `TABLES` that are not among `TABLES_EXCEPT`, as written.
+    pub tables: Vec<String>,
+    /// What is pulled by queries.
+    pub pulls: PullSettings,
+    /// Least severe line that is logged.
+    pub log_level: tracing::Level,
+}
+
+impl ProvisionSettings {
+    /// Reads the settings from variables, such as those of the environment.
+    ///
+    /// # Errors
+    /// All problems at once. None of them repeats a secret.
+    pub fn read(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Problems> {
+        let mut reader = Reader::new(vars);
+        let settings = Self::read_all(&mut reader);
+        typos::check(&mut reader);
+        reader.finish(settings)
+    }
+
+    fn read_all(r: &mut Reader) -> Option<Self> {
+        let (axiom, filter, pulls, log_level) =
+            (axiom::read(r), TableFilter::read(r), pulls::read(r), read_log_level(r));
+        let tables = r.list("TABLES").into_iter().filter(|table| filter.wants(table)).collect();
+        Some(Self { axiom: axiom?, tables, pulls: pulls?, log_level: log_level? })
+    }
+}
+
 impl Settings {
     /// Reads the settings from variables, such as those of the environment.
     ///
@@ -108,6 +145,7 @@ impl Settings {
 
     fn read_all(r: &mut Reader) -> Option<Self> {
         let axiom = axiom::read(r);
+        let telemetry_dataset = r.text("AXIOM_TELEMETRY_DATASET");
         let export = storage::read(r, "EXPORT_STORAGE", false);
         let host_storage = storage::read(r, "AzureWebJobsStorage", true);
         let log_analytics = log_analytics::read(r);
@@ -115,6 +153,7 @@ impl Settings {
         let pulls = pulls::read(r);
         let work_queue = r.storage_name("WORK_QUEUE");
         let refused_container = read_container(r, "REFUSED_CONTAINER");
+        let receipts_container = read_container(r, "RECEIPTS_CONTAINER");
         let events_container = read_container(r, "EVENTS_CONTAINER");
         let settle_after = r.seconds("SETTLE_AFTER", SETTLE_AFTER);
         let after_delivery = r.choice("AFTER_DELIVERY", &AFTER_DELIVERY);
@@ -131,6 +170,7 @@ impl Settings {
         let log_level = read_log_level(r);
         Some(Self {
             axiom: axiom?,
+            telemetry_dataset,
             export: export?,
             host_storage: host_storage?,
             log_analytics: log_analytics?,
@@ -138,6 +178,7 @@ impl Settings {
             pulls: pulls?,
             work_queue,
             refused_container,
+            receipts_container,
             events_container,
             settle_after: settle_after?,
             after_delivery: after_delivery?,

@@ -10,6 +10,7 @@ use crate::wake::ExportBlob;
 const SHIPPED: &str = "axiom_shipped";
 const CLAIM: &str = "axiom_claim";
 const AHEAD: &str = "axiom_ahead";
+const ROWS: &str = "axiom_rows";
 
 /// Stretches remembered ahead of the offset. Metadata has 8 KiB in all; batches in flight lie side by side, so hardly more than two are ever needed.
 const MOST_AHEAD: usize = 32;
@@ -24,6 +25,10 @@ pub struct Marks {
     /// Stretches behind the offset that are settled all the same, in order: batches that Axiom took while it refused one before them. They are not
     /// sent again.
     pub ahead: Vec<Span>,
+    /// Rows in Axiom of the stretches that are settled.
+    pub rows: u64,
+    /// Rows set aside of them.
+    pub set_aside: u64,
 }
 
 /// A visit's claim on a blob. It needs no release: it ends by itself.
@@ -44,7 +49,12 @@ impl Marks {
             let (visit, until) = text.split_once('@')?;
             Some(Claim { visit: visit.to_owned(), until: until.parse().ok()? })
         });
-        let mut marks = Self { shipped, claim, ahead: Vec::new() };
+        let counts = metadata.get(ROWS).and_then(|text| {
+            let (rows, set_aside) = text.split_once('+')?;
+            Some((rows.parse().ok()?, set_aside.parse().ok()?))
+        });
+        let (rows, set_aside) = counts.unwrap_or_default();
+        let mut marks = Self { shipped, claim, ahead: Vec::new(), rows, set_aside };
         for span in metadata.get(AHEAD).map(|text| spans(text)).unwrap_or_default() {
             marks.keep_ahead(span);
         }
@@ -115,6 +125,7 @@ impl Marks {
     ) -> Result<Outcome, StorageError> {
         let mut metadata = properties.metadata.clone();
         metadata.insert(SHIPPED.to_owned(), self.shipped.to_string());
+        metadata.insert(ROWS.to_owned(), format!("{}+{}", self.rows, self.set_aside));
         match &self.claim {
             Some(claim) => metadata.insert(CLAIM.to_owned(), format!("{}@{}", claim.visit, claim.until)),
             None => metadata.remove(CLAIM),
@@ -144,7 +155,7 @@ mod tests {
     fn check(metadata: &[(&str, &str)], shipped: u64, claim: Option<(&str, i64)>) {
         let metadata = metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let claim = claim.map(|(visit, until)| Claim { visit: visit.to_owned(), until });
-        assert_eq!(Marks::read(&metadata), Marks { shipped, claim, ahead: Vec::new() }, "{metadata:?}");
+        assert_eq!(Marks::read(&metadata), Marks { shipped, claim, ..Marks::default() }, "{metadata:?}");
     }
 
     #[test]
@@ -200,8 +211,9 @@ mod tests {
     #[test]
     fn marks_survive_the_metadata() {
         let text = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let marks = Marks::read(&[text(SHIPPED, "10"), text(AHEAD, "20-30,40-50")].into());
+        let marks = Marks::read(&[text(SHIPPED, "10"), text(AHEAD, "20-30,40-50"), text(ROWS, "7+2")].into());
         assert_eq!(marks.ahead, [span(20, 30), span(40, 50)]);
+        assert_eq!((marks.rows, marks.set_aside), (7, 2));
         assert_eq!(marks.clone().from(10), marks);
         assert_eq!(marks.from(0), Marks::default(), "an offset that is not believed takes all else with it");
     }

@@ -116,7 +116,13 @@ mod tests {
 
     fn view(length: u64, shipped: u64, age: i64, claim_left: Option<i64>, append: bool) -> View {
         let claim = claim_left.map(|left| Claim { visit: "other".into(), until: 10_000 + left });
-        View { length, modified: 10_000 - age, now: 10_000, append, marks: Marks { shipped, claim, ahead: Vec::new() } }
+        View {
+            length,
+            modified: 10_000 - age,
+            now: 10_000,
+            append,
+            marks: Marks { shipped, claim, ..Marks::default() },
+        }
     }
 
     #[test]

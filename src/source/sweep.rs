@@ -119,24 +119,30 @@ fn fair_share(mut by_table: Vec<Vec<Work>>, most: usize) -> Vec<Work> {
     chosen
 }
 
+/// A blob as the listing shows it, and what is to be done about it; none where the name is not one of data export.
+pub fn look(container: &str, listed: &Listed, policy: Policy) -> Option<(ExportBlob, Plan)> {
+    let blob = ExportBlob::parse(container, &listed.name).ok()?;
+    let view = View {
+        length: listed.length,
+        modified: listed.modified.unix_timestamp(),
+        now: OffsetDateTime::now_utc().unix_timestamp(),
+        append: listed.append,
+        marks: Marks::read(&listed.metadata),
+    };
+    Some((blob, plan::plan(&view, policy)))
+}
+
 impl Found {
     /// Counts a blob; gives the work that it has.
     fn consider(&mut self, container: &str, listed: &Listed, policy: Policy) -> Option<Work> {
         self.blobs += 1;
-        let Ok(blob) = ExportBlob::parse(container, &listed.name) else {
+        let Some((blob, plan)) = look(container, listed, policy) else {
             if self.strange.len() < STRANGE {
                 self.strange.push(format!("{container}/{}", listed.name));
             }
             return None;
         };
-        let view = View {
-            length: listed.length,
-            modified: listed.modified.unix_timestamp(),
-            now: OffsetDateTime::now_utc().unix_timestamp(),
-            append: listed.append,
-            marks: Marks::read(&listed.metadata),
-        };
-        let offset = match plan::plan(&view, policy) {
+        let offset = match plan {
             Plan::Leave(_) => return None,
             Plan::Ship { from, .. } => from,
             Plan::Delete => listed.length,

@@ -20,6 +20,20 @@ impl Answer {
         Self { outputs: Map::new(), logs, return_value: None }
     }
 
+    /// An answer of an HTTP trigger, whose output binding is `res`: what the host sends to whoever asked. Nothing in it may be kept, or bring in anything from
+    /// elsewhere.
+    pub fn page(status: u16, content_type: &str, body: String) -> Self {
+        let headers = serde_json::json!({
+            "Content-Type": content_type,
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        });
+        let response = serde_json::json!({"statusCode": status.to_string(), "headers": headers, "body": body});
+        Self { outputs: Map::from_iter([("res".to_owned(), response)]), ..Self::new([]) }
+    }
+
     /// The body of the answer.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("strings under string keys are always JSON")

@@ -34,6 +34,8 @@ pub const HISTORY: &str = "function-history";
 pub const PULL: &str = "function-pull";
 /// Name of the function that an Event Hub triggers.
 pub const EVENT_HUB: &str = "function-event-hub";
+/// Name of the function that shows the status.
+pub const STATUS: &str = "function-status";
 
 /// Everything that can wake the program under the Functions host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub enum Wake {
     History(HistoryWake),
     /// The timer of pulls: run those that are due.
     Pull,
+    /// Somebody wants to see the status.
+    Status,
     /// Messages of an Event Hub, themselves.
     EventHub(EventHubWake),
 }
@@ -111,6 +115,8 @@ impl Wake {
             // The timer's state is of no use to us: a sweep that is late does the same as one in time.
             SWEEP => Ok(Self::Sweep),
             PULL => Ok(Self::Pull),
+            // Nothing in the request is of use to us; the host has checked the key.
+            STATUS => Ok(Self::Status),
             BLOB_TRIGGER => BlobWake::parse(body, account).map(Self::Blobs),
             HISTORY => HistoryWake::parse(body).map(Self::History),
             EVENT_HUB => EventHubWake::parse(body).map(Self::EventHub),

@@ -249,7 +249,7 @@ impl World {
             self.flaw = Some(Flaw::Back);
         }
         let claim = claim.then(|| Claim { visit: name(visit).to_owned(), until: CLAIM });
-        blob.marks = Marks { shipped, claim, ahead };
+        blob.marks = Marks { shipped, claim, ahead, ..Marks::default() };
         blob.quiet = 0;
         self.nobody_is_current();
         self.visits[visit].current = !lost;

@@ -1,12 +1,13 @@
 using '../../main.bicep'
 
-// The plain loop in a container, in a private network, with every setting that has no parameter of its own.
+// The plain loop in a container, in a private network, with every setting that has no parameter of its own; Defender for Cloud by the workspace.
 param axiomToken = readEnvironmentVariable('AXIOM_TOKEN')
 param workspaceResourceId = readEnvironmentVariable('WORKSPACE_RESOURCE_ID')
 param tables = ['SigninLogs']
 param axiomDatasetPrefix = 'sentinel-'
 param axiomEdge = 'eu-central-1.aws.edge.axiom.co'
 param axiomOrgId = 'example-abcd'
+param defenderExport = 'workspace'
 param historyAccountName = 'sthistory'
 param hosting = 'container'
 param kustoCreateTables = true
@@ -31,6 +32,9 @@ param settings = {
   BATCH_BYTES: 2097152
   BATCH_ROWS: 5000
   CLAIM_FOR: 120
+  EVENTS_CONTAINER: 'waiting'
+  EVENT_HUB_CONSUMER_GROUP: 'axiom'
+  EVENT_HUB_NAME: 'findings'
   HISTORY_CONTAINER: 'moved'
   HISTORY_QUEUE: 'slices'
   HUNTING_API: 'xdr'

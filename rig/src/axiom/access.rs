@@ -16,6 +16,12 @@ pub struct Rights {
     pub query: bool,
     /// Whether it may create, change and delete datasets.
     pub manage: bool,
+    /// Whether it may read and write dashboards.
+    pub dashboards: bool,
+    /// Whether it may read and write monitors.
+    pub monitors: bool,
+    /// Whether it may read and write notifiers.
+    pub notifiers: bool,
     /// Makes it a personal token of this organisation, which each request must name in `X-Axiom-Org-Id`.
     pub org: Option<String>,
 }
@@ -23,13 +29,15 @@ pub struct Rights {
 impl Rights {
     /// An API token that may do everything.
     pub fn all() -> Self {
-        Self { ingest: None, query: true, manage: true, org: None }
+        let (query, manage) = (true, true);
+        Self { ingest: None, query, manage, dashboards: true, monitors: true, notifiers: true, org: None }
     }
 
     /// An API token that may only ingest, and only into these datasets.
     pub fn ingest_only<'a>(datasets: impl IntoIterator<Item = &'a str>) -> Self {
         let ingest = Some(datasets.into_iter().map(str::to_owned).collect());
-        Self { ingest, query: false, manage: false, org: None }
+        let (query, manage) = (false, false);
+        Self { ingest, query, manage, dashboards: false, monitors: false, notifiers: false, org: None }
     }
 
     /// A personal token that may do everything in its organisation.
@@ -48,6 +56,18 @@ impl Rights {
 
     pub(crate) fn may_manage(&self) -> Result<(), Refusal> {
         permit(self.manage, || "token may not manage datasets".to_owned())
+    }
+
+    pub(crate) fn may_use_dashboards(&self) -> Result<(), Refusal> {
+        permit(self.dashboards, || "token may not use dashboards".to_owned())
+    }
+
+    pub(crate) fn may_use_monitors(&self) -> Result<(), Refusal> {
+        permit(self.monitors, || "token may not use monitors".to_owned())
+    }
+
+    pub(crate) fn may_use_notifiers(&self) -> Result<(), Refusal> {
+        permit(self.notifiers, || "token may not use notifiers".to_owned())
     }
 }
 

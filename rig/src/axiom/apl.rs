@@ -1,155 +1,146 @@
-//! The small part of APL that the stand-in understands: a dataset, any number of `where`, and one of `count`,
-//! `summarize n=count(), ... by bin(_time, 1h)` and `project a, b | limit 10`.
+//! What APL has beside the query language that it comes from, which the engine in `kql` understands: a dataset is a table in the order of
+//! `_time`, `bin_auto` chooses a width itself, and rows come newest first, so many on a page ("Run a query").
 
+use std::collections::BTreeSet;
+
+use super::dataset::Dataset;
 use super::timestamp;
-
-/// A parsed query.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Apl {
-    pub(crate) dataset: String,
-    /// What a row must be, all of it.
-    pub(crate) filters: Vec<Filter>,
-    pub(crate) aggregates: Vec<Aggregate>,
-    /// Width of the time bins in nanoseconds.
-    pub(crate) bin: Option<i64>,
-    /// The rows themselves instead: these columns, of so many rows at most.
-    pub(crate) project: Option<(Vec<String>, usize)>,
-}
-
-/// One condition of a `where`.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Filter {
-    /// `_time` is this or later, in nanoseconds.
-    From(i64),
-    /// `_time` is earlier than this.
-    Before(i64),
-    /// A column holds this text.
-    Is(String, String),
-}
+use crate::kql::ticks::{self, SECOND};
+use crate::kql::{Column, Expr, Kind, NamedExpr, Operator, Query, QueryError, Row, Source, Table, cell};
 
 /// Rows of a page where a query asks for no number ("Run a query", cursors).
 const PAGE: usize = 1000;
 
-/// One result column.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Aggregate {
-    pub(crate) name: String,
-    pub(crate) function: Function,
-    /// The column that it is about, empty for `count()`.
-    pub(crate) column: String,
-}
+/// The width of `bin_auto`, in ticks. How Axiom chooses it is not documented.
+const AUTO: i64 = 60 * SECOND;
 
-/// What is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Function {
-    Count,
-    Min,
-    Max,
-    DistinctCount,
+/// Nanoseconds in a tick.
+const TICK: i64 = 100;
+
+/// A query, ready to be run.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Apl {
+    pub(crate) query: Query,
+    /// Names of the columns by which the result is grouped.
+    pub(crate) groups: Vec<String>,
+    /// Width of the bins of `_time` in nanoseconds.
+    pub(crate) bin: Option<i64>,
 }
 
 /// Parses a query; the error says what is not understood.
-pub(crate) fn parse(text: &str) -> Result<Apl, String> {
-    let mut stages = text.split('|').map(str::trim).peekable();
-    let dataset = stages.next().unwrap_or_default();
-    let dataset = name(dataset).ok_or_else(|| unknown(dataset))?;
-    let mut filters = Vec::new();
-    while let Some(conditions) = stages.peek().and_then(|stage| stage.strip_prefix("where ")) {
-        for condition in conditions.split(" and ") {
-            filters.push(filter(condition.trim()).ok_or_else(|| unknown(condition))?);
+pub(crate) fn parse(text: &str) -> Result<Apl, QueryError> {
+    let mut query = crate::kql::parse(text, ticks::now())?;
+    let (mut groups, mut bin) = (Vec::new(), None);
+    for operator in &mut query.operators {
+        if let Operator::Summarize { by, .. } = operator {
+            by.iter_mut().for_each(choose_width);
+            groups = by.iter().map(NamedExpr::name).collect();
+            bin = by.iter().find_map(|column| width(&column.value));
         }
-        stages.next();
     }
-    let stage = stages.next().ok_or_else(|| unknown(text))?;
-    let mut apl = Apl { dataset, filters, aggregates: Vec::new(), bin: None, project: None };
-    if stage == "count" {
-        apl.aggregates.push(Aggregate { name: "Count".to_owned(), function: Function::Count, column: String::new() });
-    } else if let Some(columns) = stage.strip_prefix("project ") {
-        let columns = columns.split(',').map(|column| name(column.trim()).ok_or_else(|| unknown(column)));
-        let limit = match stages.next() {
-            None => PAGE,
-            Some(limit) => {
-                let number = limit.strip_prefix("limit ").or_else(|| limit.strip_prefix("take "));
-                number.and_then(|number| number.trim().parse().ok()).ok_or_else(|| unknown(limit))?
-            }
-        };
-        apl.project = Some((columns.collect::<Result<_, _>>()?, limit));
-    } else {
-        let rest = stage.strip_prefix("summarize ").ok_or_else(|| unknown(stage))?.trim();
-        let (list, bin) = match rest.rsplit_once(" by ") {
-            Some((list, by)) => (list, Some(bin(by).ok_or_else(|| unknown(by))?)),
-            None => (rest, None),
-        };
-        let aggregates = list.split(',').map(|item| aggregate(item.trim()).ok_or_else(|| unknown(item)));
-        (apl.aggregates, apl.bin) = (aggregates.collect::<Result<_, _>>()?, bin);
-    }
-    match stages.next() {
-        Some(more) => Err(unknown(more)),
-        None => Ok(apl),
+    show_newest_first(&mut query);
+    Ok(Apl { query, groups, bin })
+}
+
+/// `bin_auto(_time)` becomes a bin of one width.
+fn choose_width(column: &mut NamedExpr) {
+    if let Expr::Call(name, arguments) = &mut column.value
+        && name == "bin_auto"
+        && arguments.len() == 1
+    {
+        *name = "bin".to_owned();
+        arguments.push(Expr::Span(AUTO));
     }
 }
 
-/// `_time >= datetime(2026-01-01T00:00:00Z)`, `_time < datetime(...)`, or `column == "text"`.
-fn filter(text: &str) -> Option<Filter> {
-    if let Some((column, value)) = text.split_once("==") {
-        let value = value.trim().strip_prefix('"')?.strip_suffix('"').filter(|value| !value.contains(['"', '\\']))?;
-        return Some(Filter::Is(name(column.trim())?, value.to_owned()));
-    }
-    let time = |rest: &str| timestamp::parse_text(rest.trim().strip_prefix("datetime(")?.strip_suffix(')')?.trim());
-    match text.strip_prefix("_time")?.trim_start() {
-        rest if rest.starts_with(">=") => Some(Filter::From(time(&rest[2..])?)),
-        rest => Some(Filter::Before(time(rest.strip_prefix('<').filter(|rest| !rest.starts_with('='))?)?)),
+fn width(value: &Expr) -> Option<i64> {
+    match value {
+        Expr::Call(name, arguments) => match (name.as_str(), &arguments[..]) {
+            ("bin", [Expr::Name(column), Expr::Span(width)]) if column == "_time" => Some(width * TICK),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
-fn unknown(part: &str) -> String {
-    format!("syntax is not supported: {}", part.trim())
-}
-
-/// A bare name, or `['any name']`.
-fn name(text: &str) -> Option<String> {
-    let quoted = text.strip_prefix("['").and_then(|rest| rest.strip_suffix("']"));
-    let quoted = quoted.or_else(|| text.strip_prefix("[\"").and_then(|rest| rest.strip_suffix("\"]")));
-    let is_bare = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    match quoted {
-        Some(inner) => (!inner.is_empty() && !inner.contains(['\'', '"'])).then(|| inner.to_owned()),
-        None => is_bare.then(|| text.to_owned()),
-    }
-}
-
-fn aggregate(text: &str) -> Option<Aggregate> {
-    let (alias, call) = match text.split_once('=') {
-        Some((alias, call)) => (Some(name(alias.trim())?), call.trim()),
-        None => (None, text),
+/// Rows that are shown as they are, in no order of the query's own, come newest first; without a number there is one page of them.
+fn show_newest_first(query: &mut Query) {
+    let orders = |operator: &Operator| {
+        use Operator::{Count, Distinct, GetSchema, Sort, Summarize, Top};
+        matches!(operator, Summarize { .. } | Count | Distinct(_) | GetSchema | Sort(_) | Top(..))
     };
-    let (function, argument) = call.strip_suffix(')')?.split_once('(')?;
-    let (function, argument) = (function.trim(), argument.trim());
-    let kind = match function {
-        "count" => Function::Count,
-        "min" => Function::Min,
-        "max" => Function::Max,
-        "dcount" => Function::DistinctCount,
-        _ => return None,
-    };
-    let column = if kind == Function::Count { argument.is_empty().then(String::new)? } else { name(argument)? };
-    Some(Aggregate { name: alias.unwrap_or_else(|| format!("{function}_{column}")), function: kind, column })
+    if !query.operators.iter().any(orders) {
+        let conditions = query.operators.iter().take_while(|operator| matches!(operator, Operator::Where(_))).count();
+        query.operators.insert(conditions, Operator::Sort(vec![(Expr::Name("_time".to_owned()), true)]));
+    }
+    let made = |operator: &Operator| matches!(operator, Operator::Summarize { .. } | Operator::Take(_));
+    if !query.operators.iter().any(made) {
+        query.operators.push(Operator::Take(PAGE));
+    }
 }
 
-/// `bin(_time, 1h)` in nanoseconds.
-fn bin(text: &str) -> Option<i64> {
-    let (column, width) = text.trim().strip_prefix("bin(")?.strip_suffix(')')?.split_once(',')?;
-    let width = width.trim();
-    let (number, unit) = width.split_at(width.find(|digit: char| !digit.is_ascii_digit())?);
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return None,
+/// The datasets that a query names.
+pub(crate) fn datasets(query: &Query) -> BTreeSet<&str> {
+    match &query.source {
+        Source::Table(name) => BTreeSet::from([name.as_str()]),
+        Source::Union { tables, .. } => tables.iter().map(String::as_str).collect(),
+        Source::Nested(inner) => datasets(inner),
+    }
+}
+
+/// The first `visible` rows of a dataset. Without their columns, which are not always kept, only `_time` is known of them.
+pub(crate) fn table(name: &str, dataset: &Dataset, visible: usize, kept: bool) -> Table {
+    let mut columns = vec![Column { name: "_time".to_owned(), kind: Kind::DateTime }];
+    if kept {
+        columns.push(Column { name: "_sysTime".to_owned(), kind: Kind::DateTime });
+        columns
+            .extend(dataset.fields.iter().map(|(name, field)| Column { name: name.clone(), kind: kind(&field.types) }));
+    }
+    let mut table = Table::in_order_of("_time", name, columns);
+    let rows: Vec<_> = (0..visible).map(|row| read_row(&table, dataset, row)).collect();
+    table.append(rows);
+    table
+}
+
+fn read_row(table: &Table, dataset: &Dataset, row: usize) -> Row {
+    let (time, values) = (dataset.times[row], dataset.columns.get(row));
+    let read = |column: &Column| match values.and_then(|values| values.get(&column.name)) {
+        _ if column.name == "_time" => cell::quote(&ticks::format(time.div_euclid(TICK))),
+        None | Some(serde_json::Value::Null) => "null".to_owned(),
+        value => cell::from_export(column.kind, value),
     };
-    let width = number.parse::<i64>().ok()?.checked_mul(seconds * 1_000_000_000)?;
-    (column.trim() == "_time" && width > 0).then_some(width)
+    let cells: Vec<_> = table.columns().iter().map(read).collect();
+    let arrived = values.and_then(|values| timestamp::parse_text(values.get("_sysTime")?.as_str()?));
+    Row::new(time.div_euclid(TICK), &cells.join(","), "").ingested_at(arrived.unwrap_or(time).div_euclid(TICK))
+}
+
+/// What a column is to the engine whose values have these types. A dynamic one takes values of several.
+fn kind(types: &BTreeSet<&str>) -> Kind {
+    match types.iter().copied().collect::<Vec<_>>()[..] {
+        ["boolean"] => Kind::Bool,
+        ["integer"] => Kind::Long,
+        ["float"] | ["float", "integer"] => Kind::Real,
+        ["string"] => Kind::String,
+        _ => Kind::Dynamic,
+    }
+}
+
+/// Axiom's name for a column's type.
+pub(crate) fn type_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bool => "boolean",
+        Kind::DateTime => "datetime",
+        Kind::Int | Kind::Long => "integer",
+        Kind::Real | Kind::Decimal => "float",
+        Kind::Timespan => "timespan",
+        Kind::Guid | Kind::String => "string",
+        Kind::Dynamic => "unknown",
+    }
+}
+
+/// Nanoseconds as ticks that are this time or later.
+pub(crate) fn at_least(nanos: i64) -> i64 {
+    nanos.div_euclid(TICK) + i64::from(nanos.rem_euclid(TICK) > 0)
 }
 
 #[cfg(test)]
@@ -157,68 +148,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn understood() {
-        let check = |text: &str, dataset: &str, columns: &[(&str, Function, &str)], bin: Option<i64>| {
+    fn bins_choose_their_width() {
+        let check = |text: &str, groups: &[&str], bin: Option<i64>| {
             let parsed = parse(text).expect(text);
-            let found: Vec<_> =
-                parsed.aggregates.iter().map(|a| (a.name.as_str(), a.function, a.column.as_str())).collect();
-            assert_eq!((parsed.dataset.as_str(), &found[..], parsed.bin), (dataset, columns, bin), "{text}");
+            assert_eq!(
+                (parsed.groups, parsed.bin),
+                (groups.iter().map(|name| (*name).to_owned()).collect(), bin),
+                "{text}"
+            );
         };
-        check("['my-ds'] | count", "my-ds", &[("Count", Function::Count, "")], None);
-        check("ds | summarize count()", "ds", &[("count_", Function::Count, "")], None);
-        check(
-            "['ds']|summarize n = count(), lo=min(_time), max(_time), u=dcount(['a.b'])",
-            "ds",
-            &[
-                ("n", Function::Count, ""),
-                ("lo", Function::Min, "_time"),
-                ("max__time", Function::Max, "_time"),
-                ("u", Function::DistinctCount, "a.b"),
-            ],
-            None,
-        );
-        check(
-            "ds | summarize n=count() by bin(_time, 1h)",
-            "ds",
-            &[("n", Function::Count, "")],
-            Some(3_600_000_000_000),
-        );
+        check("ds | summarize count() by bin_auto(_time), a", &["_time", "a"], Some(60_000_000_000));
+        check("ds | summarize count() by bin(_time, 1h)", &["_time"], Some(3_600_000_000_000));
+        check("ds | summarize count() by ['a.b']", &["a.b"], None);
+        check("['my-ds'] | count", &[], None);
     }
 
     #[test]
-    fn filters_and_rows() {
-        let text = "['a-b'] | where _time >= datetime(1970-01-01T00:00:01Z) and _time < datetime(1970-01-01T00:00:02.0000001Z) | where Type == \"T\" | project ['_ItemId'], x | limit 5";
-        let parsed = parse(text).expect(text);
-        let is = |column: &str, value: &str| Filter::Is(column.to_owned(), value.to_owned());
-        assert_eq!(parsed.filters, [Filter::From(1_000_000_000), Filter::Before(2_000_000_100), is("Type", "T")]);
-        assert_eq!(parsed.project, Some((vec!["_ItemId".to_owned(), "x".to_owned()], 5)));
-        assert_eq!(parse("ds | project x").expect("a page").project, Some((vec!["x".to_owned()], PAGE)));
-        assert_eq!(parse("ds | where a == \"b\" | count").expect("a count").filters, [is("a", "b")]);
+    fn rows_come_newest_first() {
+        let names = |text: &str| {
+            parse(text).expect(text).query.operators.iter().map(Operator::name).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(names("ds"), "sort take");
+        assert_eq!(names("ds | where a == 1 | project a | limit 5"), "where sort project take");
+        assert_eq!(names("ds | sort by a asc"), "sort take");
+        assert_eq!(names("ds | summarize count()"), "summarize");
+        assert_eq!(names("ds | count"), "count take");
     }
 
     #[test]
     fn not_understood() {
-        for text in [
-            "ds",
-            "ds | take 5",
-            "ds | where a == 1 | count",
-            "ds | where a == \"x",
-            "ds | where a == \"x\"",
-            "ds | where _time <= datetime(2026-01-01T00:00:00Z) | count",
-            "ds | where _time < 2026 | count",
-            "ds | project a | limit many",
-            "ds | project a | limit 5 | count",
-            "ds | count | count",
-            "union a, b | count",
-            "ds | summarize avg(x)",
-            "ds | summarize count(x)",
-            "ds | summarize count() by user",
-            "ds | summarize count() by bin(_time, 1w)",
-            "a-b | count",
-            "ds | summarize min()",
-            "",
-        ] {
+        for text in ["", "a-b | count", "ds | mv-expand a", "ds | join other on a", "let x = 1; ds", "ds | summarize"] {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn names_of_datasets() {
+        let named = |text: &str| datasets(&parse(text).expect(text).query).into_iter().collect::<Vec<_>>().join(" ");
+        assert_eq!(named("['b.c'] | count"), "b.c");
+        assert_eq!(named("union withsource=x b, ['a-a'] | count"), "a-a b");
     }
 }

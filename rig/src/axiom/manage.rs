@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime};
 
+use super::closed;
 use super::dataset::{Dataset, Field};
 use super::fault::{Refusal, RetryAfter};
 use super::options::Rules;
@@ -12,6 +13,10 @@ use super::timestamp;
 
 /// The deployment that all datasets of the stand-in live in.
 pub(crate) const EDGE_DEPLOYMENT: &str = "cloud.us-east-1.aws";
+
+/// What may be said about a dataset that is made, and about one that is there.
+const CREATION: [&str; 6] = ["name", "description", "kind", "useRetentionPeriod", "retentionDays", "edgeDeployment"];
+const CHANGES: [&str; 3] = ["description", "retentionDays", "useRetentionPeriod"];
 
 type Answer = Result<Reply, Refusal>;
 
@@ -54,8 +59,20 @@ pub(crate) fn settings(name: &str, edge_url: &str, request: &Map<String, Value>)
     settings.as_object().cloned().unwrap_or_default()
 }
 
-fn body(call: &Call) -> Result<Map<String, Value>, Refusal> {
-    serde_json::from_slice(&call.body).map_err(|error| Refusal::new(400, format!("invalid request: {error}")))
+/// The object that a request carries, with none but these keys.
+fn body(call: &Call, keys: &[&str]) -> Result<Map<String, Value>, Refusal> {
+    let body: Value =
+        serde_json::from_slice(&call.body).map_err(|error| Refusal::new(400, format!("invalid request: {error}")))?;
+    closed::object(&body, "invalid request", keys).cloned()
+}
+
+/// Refuses a retention of no days.
+fn check_retention(settings: &Map<String, Value>) -> Result<(), Refusal> {
+    let days = settings.get("retentionDays").and_then(Value::as_i64).unwrap_or_default();
+    if settings.get("useRetentionPeriod") == Some(&json!(true)) && days <= 0 {
+        return Err(Refusal::new(400, "retentionDays must be positive when useRetentionPeriod is set"));
+    }
+    Ok(())
 }
 
 fn shown(dataset: &Dataset) -> Value {
@@ -74,14 +91,10 @@ fn missing(name: &str) -> Refusal {
 }
 
 fn create(shared: &Shared, call: &Call) -> Answer {
-    let (request, rules) = (body(call)?, &shared.options.rules);
+    let (request, rules) = (body(call, &CREATION)?, &shared.options.rules);
     let name = request.get("name").and_then(Value::as_str).unwrap_or_default();
     check_name(name, rules)?;
-    if request.get("useRetentionPeriod") == Some(&json!(true))
-        && request.get("retentionDays").is_none_or(|days| *days == json!(0))
-    {
-        return Err(Refusal::new(400, "retentionDays must be positive when useRetentionPeriod is set"));
-    }
+    check_retention(&request)?;
     let mut store = shared.store();
     let taken = |known: &String| known == name || (rules.case_insensitive_names && known.eq_ignore_ascii_case(name));
     if store.datasets.keys().any(taken) {
@@ -113,11 +126,12 @@ fn one(shared: &Shared, call: &Call, method: &str, name: &str) -> Answer {
     }
     with(shared, name, |dataset| {
         if method == "PUT" {
-            for (key, value) in body(call)? {
-                if ["description", "retentionDays", "useRetentionPeriod"].contains(&key.as_str()) {
-                    dataset.settings.insert(key, value);
-                }
-            }
+            let mut changed = dataset.settings.clone();
+            // Clients send the name again; it stays what it is.
+            changed
+                .extend(body(call, &[&CHANGES[..], &["name"]].concat())?.into_iter().filter(|(key, _)| key != "name"));
+            check_retention(&changed)?;
+            dataset.settings = changed;
             dataset.settings.insert("updatedAt".to_owned(), json!(timestamp::format(timestamp::now())));
         } else if method != "GET" {
             return Err(Refusal::new(405, "method not allowed"));
@@ -130,9 +144,9 @@ fn map_fields(dataset: &mut Dataset, call: &Call, method: &str, path: &[&str]) -
     match (method, path) {
         ("GET", []) => Ok(Reply::json(200, &json!(dataset.map_fields))),
         ("POST", []) => {
-            let request = body(call)?;
-            let name = request.get("name").and_then(Value::as_str);
-            let name = name.ok_or_else(|| Refusal::new(400, "name is missing"))?.to_owned();
+            let request = body(call, &["name"])?;
+            let name = request.get("name").and_then(Value::as_str).filter(|name| is_map_field(name));
+            let name = name.ok_or_else(|| Refusal::new(400, "name is missing, or no map field's"))?.to_owned();
             let answer = Reply::json(200, &json!({"name": name}));
             if !dataset.map_fields.contains(&name) {
                 dataset.map_fields.push(name);
@@ -153,6 +167,14 @@ fn map_fields(dataset: &mut Dataset, call: &Call, method: &str, path: &[&str]) -
     }
 }
 
+/// The rule of Axiom's Terraform provider: letters and digits, and `_`, `.`, `-` between them.
+fn is_map_field(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric();
+    name.bytes().all(|byte| plain(byte) || b"_.-".contains(&byte))
+        && name.bytes().next().is_some_and(plain)
+        && name.bytes().last().is_some_and(plain)
+}
+
 fn shown_field(name: &str, field: &Field) -> Value {
     let types: Vec<_> = field.types.iter().copied().collect();
     let mut shown = json!({"name": name, "type": types.join("|"), "description": "", "unit": "", "hidden": false});
@@ -164,8 +186,7 @@ fn shown_field(name: &str, field: &Field) -> Value {
 
 fn set_field(dataset: &mut Dataset, call: &Call, name: &str) -> Answer {
     let field = dataset.fields.get_mut(name).ok_or_else(|| Refusal::new(404, format!("field {name} not found")))?;
-    let known = |key: &str| ["description", "unit", "hidden"].contains(&key);
-    field.settings.extend(body(call)?.into_iter().filter(|(key, _)| known(key)));
+    field.settings.extend(body(call, &["description", "unit", "hidden"])?);
     Ok(Reply::json(200, &shown_field(name, field)))
 }
 
@@ -182,7 +203,7 @@ fn info(dataset: &Dataset) -> Value {
 
 /// Removes nothing: whole blocks are trimmed, and the stand-in never finishes one.
 fn trim(call: &Call) -> Answer {
-    let request = body(call)?;
+    let request = body(call, &["maxDuration"])?;
     let duration = request.get("maxDuration").and_then(Value::as_str).unwrap_or_default();
     if !duration.ends_with(['s', 'm', 'h']) {
         return Err(Refusal::new(400, format!("invalid maxDuration {duration:?}")));

@@ -1,4 +1,4 @@
-//! A stand-in for Axiom: both ingest doors, dataset management and a little of the query language, over HTTP on the loopback address.
+//! A stand-in for Axiom: both ingest doors, the management of datasets, dashboards and monitors, and a part of the query language, over HTTP on the loopback address.
 //!
 //! It answers as Axiom's documentation and official clients say (REST API reference, "Limits", "API limits"), and counts what was
 //! *committed*: a test judges a sender by the store, not by the answers that it got. Where the documentation is silent, [`Rules`] has a
@@ -9,7 +9,9 @@
 mod access;
 mod apl;
 mod body;
+mod closed;
 mod csv;
+mod dashboards;
 mod dataset;
 mod event;
 mod fault;
@@ -17,6 +19,7 @@ mod gate;
 mod gotime;
 mod ingest;
 mod manage;
+mod monitors;
 mod options;
 mod query;
 mod reply;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::fault::Refusal;
 use super::reply::Reply;
 use super::server::{Call, Shared};
-use super::{ingest, manage, query};
+use super::{dashboards, ingest, manage, monitors, query};
 
 /// Whether a path is one of the two ingest paths.
 pub(crate) fn is_ingest(path: &str) -> bool {
@@ -31,6 +31,9 @@ pub(crate) async fn route(shared: &Arc<Shared>, call: Call) -> io::Result<Reply>
             query::query(shared, &call)
         }
         (false, "GET", ["v2", "orgs"]) => organisations(shared, &call),
+        (false, method, ["v2", "dashboards", rest @ ..]) => dashboards::dashboards(shared, &call, method, rest),
+        (false, method, ["v2", "monitors", rest @ ..]) => monitors::monitors(shared, &call, method, rest),
+        (false, method, ["v2", "notifiers", rest @ ..]) => monitors::notifiers(shared, &call, method, rest),
         (false, method, ["v1" | "v2", "datasets", rest @ ..]) => manage::manage(shared, &call, method, rest),
         _ => Err(Refusal::new(404, "not found")),
     };

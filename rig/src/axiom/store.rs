@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::access::Tokens;
+use super::dashboards::Dashboard;
 use super::dataset::Dataset;
+use super::monitors::ById;
 
 /// One request, as received and as answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +55,9 @@ pub enum Outcome {
 #[derive(Default)]
 pub(crate) struct Store {
     pub(crate) datasets: BTreeMap<String, Dataset>,
+    pub(crate) dashboards: BTreeMap<String, Dashboard>,
+    pub(crate) monitors: ById,
+    pub(crate) notifiers: ById,
     pub(crate) tokens: Tokens,
     pub(crate) requests: Requests,
     /// The current minute (since the epoch) and the requests in it.

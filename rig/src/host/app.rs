@@ -57,6 +57,8 @@ pub(crate) struct Function {
 pub(crate) enum Trigger {
     /// A storage queue, and the connection string of its account.
     Queue { queue: String, connection: String },
+    /// A request; `output` is the name of the binding of its answer.
+    Http { output: String },
     /// An Event Hub.
     EventHub(event_hub::Binding),
     /// A schedule.
@@ -152,6 +154,12 @@ fn function(folder: &Path, settings: &HashMap<String, String>, event_hubs: &Valu
             let monitored = binding["useMonitor"].as_bool().unwrap_or(true) && !schedule.below_one_minute();
             Trigger::Timer { schedule, monitored, run_on_startup: binding["runOnStartup"].as_bool().unwrap_or(false) }
         }
+        "httpTrigger" => {
+            let answer = bindings.iter().find(|binding| binding["type"] == "http");
+            let output =
+                answer.and_then(|answer| answer["name"].as_str()).context("an httpTrigger has no http output")?;
+            Trigger::Http { output: output.to_owned() }
+        }
         "eventHubTrigger" => {
             let binding = event_hub::Binding::read(text, &json, event_hubs);
             Trigger::EventHub(binding.with_context(|| format!("function {name}"))?)
@@ -233,9 +241,10 @@ mod tests {
         assert_eq!(app.function_timeout, Some(Duration::from_secs(1800)));
         assert_eq!((app.queues.batch_size, app.queues.new_batch_threshold, app.queues.max_dequeue_count), (8, 4, 5));
         assert_eq!(app.queues.visibility_timeout, Duration::from_secs(60));
-        let [blob, event_hub, history, pull, sweep] = &app.functions[..] else {
-            panic!("five functions: {:?}", app.functions)
+        let [blob, event_hub, history, pull, status, sweep] = &app.functions[..] else {
+            panic!("six functions: {:?}", app.functions)
         };
+        assert!(matches!(&status.trigger, Trigger::Http { output } if output == "res"));
         let Trigger::EventHub(binding) = &event_hub.trigger else { panic!("{:?}", event_hub.trigger) };
         assert_eq!((event_hub.name.as_str(), event_hub.binding.as_str()), ("function-event-hub", "messages"));
         assert!(binding.many && binding.most == 64 && binding.encoding == event_hub::Encoding::Binary);

@@ -70,6 +70,27 @@ pub(crate) fn timer(binding: &str, status: Option<&ScheduleStatus>, past_due: bo
     body(binding, value, vec![sys_member(sys)])
 }
 
+/// The body for a GET without a query and without a body. What a browser's headers would add is left out.
+pub(crate) fn http(binding: &str, url: &str, sys: &Sys) -> String {
+    let text = |text: &str| Json::Text(text.to_owned());
+    let empty = || Json::Object(vec![]);
+    let request = Json::Object(vec![
+        member("Url", text(url)),
+        member("Method", text("GET")),
+        member("Query", empty()),
+        member("Headers", Json::Object(vec![member("Accept", Json::Array(vec![text("*/*")]))])),
+        member("Params", empty()),
+        member("Identities", Json::Array(vec![])),
+        member("Body", text("")),
+    ]);
+    let metadata = vec![
+        member("Query", empty()),
+        member("Headers", Json::Object(vec![member("Accept", text("*/*"))])),
+        sys_member(sys),
+    ];
+    body(binding, request, metadata)
+}
+
 /// Cuts a body where the host's writer flushes: every 1,024 UTF-16 units, hence chunks of about 1 kB.
 pub(crate) fn chunks(body: &str) -> Vec<String> {
     let (mut chunks, mut units) = (vec![], 0);

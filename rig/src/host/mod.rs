@@ -14,6 +14,7 @@ mod handler;
 mod http;
 mod json;
 mod judge;
+mod passed;
 mod queue;
 mod record;
 mod schedule;
@@ -44,6 +45,7 @@ pub use self::app::stage;
 pub use self::caller::InvocationResult;
 pub use self::event_hub::{Encoding, EventHub};
 pub use self::judge::{Answer, Verdict};
+pub use self::passed::Passed;
 pub use self::queue::Trouble;
 pub use self::record::{Level, Line, OnLine, Stats};
 
@@ -115,6 +117,8 @@ impl HostOptions {
 pub struct Host {
     caller: Arc<Caller>,
     timers: Vec<Arc<Timer>>,
+    /// HTTP functions, with the names of their bindings: the request's and the answer's.
+    http: HashMap<String, (String, String)>,
     listening: CancellationToken,
     triggers: Vec<JoinHandle<()>>,
     ping: JoinHandle<()>,
@@ -144,6 +148,7 @@ impl Host {
             ping: tokio::spawn(ping(Arc::clone(&caller))),
             caller,
             timers: vec![],
+            http: HashMap::new(),
             listening: CancellationToken::new(),
             triggers: vec![],
             drain: options.drain,
@@ -170,6 +175,10 @@ impl Host {
                 });
                 self.timers.push(Arc::clone(&timer));
                 timer.run(*run_on_startup, stop).boxed()
+            }
+            Trigger::Http { output } => {
+                self.http.insert(function.name.clone(), (function.binding.clone(), output.clone()));
+                return Ok(());
             }
             Trigger::EventHub(binding) => {
                 let Some(hub) = options.event_hub.clone() else { return Ok(()) };
@@ -227,6 +236,19 @@ impl Host {
     pub async fn fire(&self, function: &str) -> anyhow::Result<InvocationResult> {
         let timer = self.timers.iter().find(|timer| timer.function == function);
         Ok(timer.with_context(|| format!("find timer function {function}"))?.fire().await)
+    }
+
+    /// Asks an HTTP function with a GET of `url`, and gives what the host passes on: status, headers and body. The key is the real host's affair.
+    ///
+    /// # Errors
+    /// There is no HTTP function of that name, or the invocation failed, or its answer names no response.
+    pub async fn get(&self, function: &str, url: &str) -> anyhow::Result<Passed> {
+        let (request, response) = self.http.get(function).with_context(|| format!("find HTTP function {function}"))?;
+        let body = envelope::http(request, url, &Caller::sys(function));
+        let result = self.caller.invoke(function, &body).await;
+        let answer = result.answer.filter(|_| matches!(result.verdict, Verdict::Succeeded(_)));
+        let answer = answer.with_context(|| format!("the invocation failed: {:?}", result.verdict))?;
+        Passed::read(&answer.body, response)
     }
 
     /// Posts a hand-made body to a function, whether or not there is one of that name.

@@ -6,13 +6,14 @@ use super::cell;
 use super::error::QueryError;
 use super::parse::{Column as Parsed, Expr};
 use super::table::{Kind, Row};
+use super::ticks::{DAY, SECOND};
 use super::value::Value;
 
 /// What a row costs beside the text of its cells, as `estimate_data_size` has it.
 const ROW_OVERHEAD: i64 = 16;
 
 /// Functions that are known, and refused with other arguments.
-const FUNCTIONS: [&str; 13] = [
+const FUNCTIONS: [&str; 15] = [
     "hash",
     "tostring",
     "pack_all",
@@ -26,6 +27,8 @@ const FUNCTIONS: [&str; 13] = [
     "ago",
     "not",
     "bin",
+    "datetime_diff",
+    "round",
 ];
 
 /// A column of a result.
@@ -58,6 +61,10 @@ pub(crate) enum Bound {
     Or(Box<Bound>, Box<Bound>),
     Compare(&'static str, Box<Bound>, Box<Bound>),
     In(Box<Bound>, Vec<Bound>),
+    Arithmetic(&'static str, Box<Bound>, Box<Bound>),
+    Round(Box<Bound>, i32),
+    /// Borders of a unit, in ticks, between the second time and the first.
+    Between(i64, Box<Bound>, Box<Bound>),
 }
 
 impl Bound {
@@ -94,6 +101,12 @@ impl Bound {
                 let one = one.value(row);
                 Value::Bool(others.iter().any(|other| one.compare("==", &other.value(row))))
             }
+            Self::Arithmetic(sign, one, other) => one.value(row).arithmetic(sign, &other.value(row)),
+            Self::Round(inner, digits) => inner.value(row).round(*digits),
+            Self::Between(unit, one, other) => match (one.value(row), other.value(row)) {
+                (Value::Time(one), Value::Time(other)) => Value::Long(one.div_euclid(*unit) - other.div_euclid(*unit)),
+                _ => Value::Null,
+            },
         }
     }
 
@@ -122,7 +135,9 @@ impl Bound {
         match self {
             Self::Cell(_, kind) => *kind,
             Self::Time(_) | Self::Ingested => Kind::DateTime,
-            Self::Hash(..) | Self::DataSize(..) => Kind::Long,
+            Self::Hash(..) | Self::DataSize(..) | Self::Between(..) => Kind::Long,
+            Self::Arithmetic(_, one, other) if [one.kind(), other.kind()] == [Kind::Long; 2] => Kind::Long,
+            Self::Arithmetic(..) | Self::Round(..) => Kind::Real,
             Self::PackAll(_) => Kind::Dynamic,
             Self::ToText(_) => Kind::String,
             Self::Bin(inner, _) => inner.kind(),
@@ -198,6 +213,11 @@ impl Scope {
             Expr::Call(name, arguments) => self.call(operator, name, arguments)?,
             Expr::Binary("and", one, other) => Bound::And(boxed(one)?, boxed(other)?),
             Expr::Binary("or", one, other) => Bound::Or(boxed(one)?, boxed(other)?),
+            Expr::Binary(sign @ ("+" | "-" | "*" | "/"), one, other) => {
+                let (one, other) = (boxed(one)?, boxed(other)?);
+                [&one, &other].into_iter().try_for_each(|side| number(operator, side.kind()))?;
+                Bound::Arithmetic(sign, one, other)
+            }
             Expr::Binary(sign, one, other) => {
                 let (one, other) = (boxed(one)?, boxed(other)?);
                 comparable(one.kind(), other.kind())?;
@@ -230,6 +250,13 @@ impl Scope {
             ("ingestion_time", []) => Bound::Ingested,
             ("not", [value]) => Bound::Not(bind(value)?),
             ("bin", [value, Expr::Span(width) | Expr::Long(width)]) if *width > 0 => Bound::Bin(bind(value)?, *width),
+            ("round", [value]) => Bound::Round(bind(value)?, 0),
+            ("round", [value, Expr::Long(digits @ 0..=15)]) => {
+                Bound::Round(bind(value)?, i32::try_from(*digits).expect("at most 15"))
+            }
+            ("datetime_diff", [Expr::Text(part), one, other]) if unit(part).is_some() => {
+                Bound::Between(unit(part).unwrap_or(SECOND), bind(one)?, bind(other)?)
+            }
             (known, _) if FUNCTIONS.contains(&known) => {
                 let message = format!("'{operator}' operator: {name}(): arguments are not supported");
                 return Err(semantic("SEM0219", message));
@@ -241,8 +268,7 @@ impl Scope {
     /// Binds `Name = expression`; a bare name keeps its name.
     pub(crate) fn column(&self, operator: &str, column: &Parsed) -> Result<Column, QueryError> {
         let value = self.bind(operator, &column.value)?;
-        let name = column.name.clone().unwrap_or_else(|| default_name(&column.value));
-        Ok(Column { name, kind: value.kind(), value })
+        Ok(Column { name: column.name(), kind: value.kind(), value })
     }
 }
 
@@ -261,6 +287,25 @@ pub(crate) fn default_name(expr: &Expr) -> String {
 
 pub(crate) fn semantic(code: &'static str, message: String) -> QueryError {
     QueryError::Semantic { code, message }
+}
+
+/// Ticks of the parts of a time that are of one length.
+fn unit(part: &str) -> Option<i64> {
+    Some(match part {
+        "day" => DAY,
+        "hour" => 3600 * SECOND,
+        "minute" => 60 * SECOND,
+        "second" => SECOND,
+        _ => return None,
+    })
+}
+
+/// Refuses to compute with what is no number; times and durations, with which the language computes too, are not supported.
+fn number(operator: &str, kind: Kind) -> Result<(), QueryError> {
+    if matches!(kind, Kind::Int | Kind::Long | Kind::Real | Kind::Decimal) {
+        return Ok(());
+    }
+    Err(semantic("SEM0063", format!("'{operator}' operator: arithmetic with {} is not supported", kind.names().0)))
 }
 
 /// Refuses to compare a time with a text and the like; a dynamic value goes with everything.

@@ -35,6 +35,14 @@ impl QueryError {
         Self::Request { code: "UnsupportedApiQueryValidationError", message: message.to_owned() }
     }
 
+    /// Line and column, from 1, where the text itself is at fault; else its beginning.
+    pub(crate) fn place(&self) -> (usize, usize) {
+        match self {
+            Self::Syntax { line, position, .. } => (*line, position + 1),
+            Self::Semantic { .. } | Self::Request { .. } => (1, 1),
+        }
+    }
+
     /// The innermost code.
     pub(crate) fn code(&self) -> &'static str {
         match self {

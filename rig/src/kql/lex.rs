@@ -40,7 +40,7 @@ impl Token {
 }
 
 /// Longer ones first.
-const SIGNS: [&str; 14] = ["==", "!=", "<=", ">=", "..", "|", "(", ")", ",", "=", "<", ">", "*", "-"];
+const SIGNS: [&str; 16] = ["==", "!=", "<=", ">=", "..", "|", "(", ")", ",", "=", "<", ">", "*", "/", "+", "-"];
 
 /// Splits a query into its words, up to and with [`Word::End`] or [`Word::Bad`].
 pub(crate) fn words(query: &str) -> Vec<Token> {

@@ -20,7 +20,7 @@ pub(crate) mod write;
 pub use table::{Column, Kind, Plan, Row, Table};
 
 pub(crate) use error::QueryError;
-pub(crate) use parse::{Query, parse};
+pub(crate) use parse::{Column as NamedExpr, Expr, Operator, Query, Source, parse};
 pub(crate) use run::{Relation, Tables, run};
 
 /// Adds rows in export form to a table, ingested at one time, or else each at its own.

@@ -14,6 +14,11 @@ pub(crate) struct Query {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Source {
     Table(String),
+    /// Several tables below each other, and the column that says which of them a row is of.
+    Union {
+        tables: Vec<String>,
+        with_source: Option<String>,
+    },
     Nested(Box<Query>),
 }
 
@@ -64,6 +69,13 @@ pub(crate) struct Column {
     pub(crate) value: Expr,
 }
 
+impl Column {
+    /// The name that it has in a result.
+    pub(crate) fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| super::bind::default_name(&self.value))
+    }
+}
+
 /// An expression.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Expr {
@@ -77,7 +89,7 @@ pub(crate) enum Expr {
     /// `*` as an argument: all columns.
     Star,
     Call(String, Vec<Expr>),
-    /// `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `startswith`, `and`, `or`.
+    /// `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `startswith`, `and`, `or`, and `+`, `-`, `*`, `/`.
     Binary(&'static str, Box<Expr>, Box<Expr>),
     In(Box<Expr>, Vec<Expr>),
 }
@@ -149,6 +161,8 @@ impl Parser {
             let inner = self.query()?;
             self.sign(")")?;
             Source::Nested(Box::new(inner))
+        } else if self.takes_name("union") {
+            self.union()?
         } else {
             Source::Table(self.name()?)
         };
@@ -157,6 +171,19 @@ impl Parser {
             operators.push(self.operator()?);
         }
         Ok(Query { source, operators })
+    }
+
+    fn union(&mut self) -> Result<Source, QueryError> {
+        let mut with_source = None;
+        if self.takes_name("withsource") {
+            self.sign("=")?;
+            with_source = Some(self.name()?);
+        }
+        let mut tables = vec![self.name()?];
+        while self.takes_sign(",") {
+            tables.push(self.name()?);
+        }
+        Ok(Source::Union { tables, with_source })
     }
 
     fn operator(&mut self) -> Result<Operator, QueryError> {
@@ -274,15 +301,15 @@ impl Parser {
     }
 
     fn comparison(&mut self) -> Result<Expr, QueryError> {
-        let left = self.operand()?;
+        let left = self.sum()?;
         if self.takes_name("in") {
             return Ok(Expr::In(Box::new(left), self.arguments()?));
         }
         if self.takes_name("between") {
             self.sign("(")?;
-            let low = self.operand()?;
+            let low = self.sum()?;
             self.sign("..")?;
-            let high = self.operand()?;
+            let high = self.sum()?;
             self.sign(")")?;
             let above = Expr::Binary(">=", Box::new(left.clone()), Box::new(low));
             let below = Expr::Binary("<=", Box::new(left), Box::new(high));
@@ -291,9 +318,30 @@ impl Parser {
         let signs = ["==", "!=", "<", "<=", ">", ">="].into_iter().find(|sign| self.takes_sign(sign));
         let sign = signs.or_else(|| ["contains", "startswith"].into_iter().find(|name| self.takes_name(name)));
         match sign {
-            Some(sign) => Ok(Expr::Binary(sign, Box::new(left), Box::new(self.operand()?))),
+            Some(sign) => Ok(Expr::Binary(sign, Box::new(left), Box::new(self.sum()?))),
             None => Ok(left),
         }
+    }
+
+    fn sum(&mut self) -> Result<Expr, QueryError> {
+        self.chain(["+", "-"], Self::product)
+    }
+
+    fn product(&mut self) -> Result<Expr, QueryError> {
+        self.chain(["*", "/"], Self::operand)
+    }
+
+    /// Operands with any of two signs between them, taken from the left.
+    fn chain(
+        &mut self,
+        signs: [&'static str; 2],
+        next: fn(&mut Self) -> Result<Expr, QueryError>,
+    ) -> Result<Expr, QueryError> {
+        let mut left = next(self)?;
+        while let Some(sign) = signs.into_iter().find(|sign| self.takes_sign(sign)) {
+            left = Expr::Binary(sign, Box::new(left), Box::new(next(self)?));
+        }
+        Ok(left)
     }
 
     fn arguments(&mut self) -> Result<Vec<Expr>, QueryError> {

@@ -103,6 +103,29 @@ fn conditions() {
 }
 
 #[test]
+fn arithmetic() {
+    let sum = |one: Expr, sign: &'static str, other: Expr| binary(sign, one, other);
+    let value = |text: &str, expected: Expr| {
+        check(&format!("T | extend x = {text}"), vec![Operator::Extend(vec![named("x", expected)])]);
+    };
+    value("a + b * 2", sum(name("a"), "+", sum(name("b"), "*", Expr::Long(2))));
+    value("(a + b) * 2", sum(sum(name("a"), "+", name("b")), "*", Expr::Long(2)));
+    value("a - 1 - 2", sum(sum(name("a"), "-", Expr::Long(1)), "-", Expr::Long(2)));
+    value("a / -0.5 > 1 + b", binary(">", sum(name("a"), "/", Expr::Real(-0.5)), sum(Expr::Long(1), "+", name("b"))));
+}
+
+#[test]
+fn tables_below_each_other() {
+    let union = |with: Option<&str>| Source::Union {
+        tables: vec!["T".to_owned(), "a b".to_owned()],
+        with_source: with.map(str::to_owned),
+    };
+    let query = |source| Query { source, operators: vec![Operator::Count] };
+    assert_eq!(parse("union T, ['a b'] | count", NOW), Ok(query(union(None))));
+    assert_eq!(parse("union withsource=From T, ['a b'] | count", NOW), Ok(query(union(Some("From")))));
+}
+
+#[test]
 fn a_query_in_parentheses() {
     let inner = Query { source: Source::Table("T".to_owned()), operators: vec![Operator::Take(1)] };
     let query = Query { source: Source::Nested(Box::new(inner)), operators: vec![Operator::Count] };
@@ -134,4 +157,7 @@ fn refused_where_it_stands() {
     check("T | top 3 by a, b", 1, 14, ",");
     check("T | where a !in (1)", 1, 12, "!");
     check("\"T\"", 1, 0, "\"T\"");
+    check("T | where a + == 1", 1, 14, "==");
+    check("union *", 1, 6, "*");
+    check("union T,", 1, 8, "");
 }

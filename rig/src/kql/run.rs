@@ -63,15 +63,19 @@ pub(crate) fn run<'a>(
     range: Range,
     endpoint: Plan,
 ) -> Result<Relation<'a>, QueryError> {
+    let of = |operator, name: &String| {
+        let table = tables.get(name).ok_or_else(|| QueryError::table(operator, name))?;
+        if table.plan == Plan::Basic && endpoint == Plan::Analytics {
+            return Err(QueryError::basic());
+        }
+        Ok(Relation::of(table, range))
+    };
     let mut relation = match &query.source {
         Source::Nested(inner) => run(tables, inner, range, endpoint)?,
-        Source::Table(name) => {
-            let operator = query.operators.first().map_or("", Operator::name);
-            let table = tables.get(name).ok_or_else(|| QueryError::table(operator, name))?;
-            if table.plan == Plan::Basic && endpoint == Plan::Analytics {
-                return Err(QueryError::basic());
-            }
-            Relation::of(table, range)
+        Source::Table(name) => of(query.operators.first().map_or("", Operator::name), name)?,
+        Source::Union { tables, with_source } => {
+            let parts = tables.iter().map(|name| of("union", name)).collect::<Result<Vec<_>, _>>()?;
+            Relation::below_each_other(&parts, tables, with_source.as_ref())
         }
     };
     for operator in &query.operators {
@@ -93,6 +97,35 @@ impl<'a> Relation<'a> {
         let rows = if table.time.is_some() { between(&table.rows, range) } else { &table.rows };
         let scope = Scope { visible: columns, hidden, base: visible.len() };
         Self { name: "PrimaryResult", scope, scanned: rows.len(), rows: Rows::Stretch(rows) }
+    }
+
+    /// The rows of several tables: columns by name, in the order in which they first appear. `with_source` is a column with the table's name.
+    fn below_each_other(parts: &[Relation<'_>], names: &[String], with_source: Option<&String>) -> Self {
+        let mut columns: Vec<(String, Kind)> =
+            with_source.map(|name| (name.clone(), Kind::String)).into_iter().collect();
+        for column in parts.iter().flat_map(|part| &part.scope.visible) {
+            match columns.iter_mut().find(|(name, _)| *name == column.name) {
+                None => columns.push((column.name.clone(), column.kind)),
+                Some((_, kind)) if *kind == column.kind => {}
+                Some((_, kind)) => *kind = Kind::Dynamic, // It takes every type.
+            }
+        }
+        let mut rows = Vec::new();
+        for (part, name) in parts.iter().zip(names) {
+            let source = super::cell::quote(name);
+            let below = |wanted: &String| part.scope.visible.iter().find(|column| column.name == *wanted);
+            let places: Vec<_> = columns.iter().map(|(name, _)| below(name)).collect();
+            rows.extend(part.rows.iter().map(|row| {
+                let cells: Vec<_> = row.cells().collect();
+                let cell = |(place, (name, _)): (&Option<&Column>, &(String, Kind))| match place {
+                    _ if with_source == Some(name) => source.clone(),
+                    Some(column) => column.value.pick(row, &cells).into_owned(),
+                    None => "null".to_owned(),
+                };
+                row.with_cells(&places.iter().zip(&columns).map(cell).collect::<Vec<_>>().join(","))
+            }));
+        }
+        Self::made(columns, rows, parts.iter().map(|part| part.scanned).sum())
     }
 
     /// Rows that an operator made.

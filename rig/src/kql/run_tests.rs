@@ -233,6 +233,42 @@ fn sums() {
 }
 
 #[test]
+fn counts_and_percentiles() {
+    assert_eq!(rows("T | summarize countif(N > 6), countif(N > 100)"), json!([[3, 0]]));
+    assert_eq!(
+        rows("T | summarize percentile(N, 50), percentile(N, 95), percentile(N, 0), percentile(N, 100)"),
+        json!([[4, 9, 0, 9]])
+    );
+    assert_eq!(rows("T | where N > 100 | summarize percentile(N, 50)"), json!([[null]]));
+}
+
+#[test]
+fn computed() {
+    assert_eq!(
+        rows("T | where N == 7 | project a = N * 2 + 1, b = N / 2, c = round(N / 3.0, 2)"),
+        json!([[15, 3, 2.33]])
+    );
+    let days = "datetime_diff('day', datetime(2026-01-02), TimeGenerated)";
+    assert_eq!(rows(&format!("T | summarize count() by d = {days}")), json!([[1, 5], [0, 5]]));
+    let late = "datetime_diff('second', ingestion_time(), TimeGenerated)";
+    assert_eq!(rows(&format!("T | where N < 2 | project late = {late}")), json!([[0], [0]]));
+}
+
+#[test]
+fn tables_below_each_other() {
+    let tables = Tables::from([
+        ("A".to_owned(), Table::timeless_of("A", &[json!({"N": 1, "S": "x"})]).unwrap()),
+        ("B".to_owned(), Table::timeless_of("B", &[json!({"N": 2, "S": true, "M": 5}), json!({"N": 3})]).unwrap()),
+    ]);
+    let ask = |query: &str| {
+        run(&tables, &parse(query, 0).unwrap(), Range::ALL, Plan::Analytics).map(|relation| texts(&relation).concat())
+    };
+    assert_eq!(ask("union A, B").unwrap(), r#"[1,"x",null][2,true,5][3,null,null]"#);
+    assert_eq!(ask("union withsource=Of A, B | summarize sum(N) by Of").unwrap(), r#"["A",1]["B",5]"#);
+    assert_eq!(ask("union A, C"), Err(QueryError::table("union", "C")));
+}
+
+#[test]
 fn sizes_are_those_of_the_cells() {
     let size = |query: &str| rows(query)[0][0].as_i64().unwrap();
     let row: String = rows("T | where N == 4")[0].as_array().unwrap().iter().map(Json::to_string).collect();
@@ -275,4 +311,7 @@ fn refused_for_what_it_means() {
     assert_eq!(code("T | where frobnicate(N) == 1"), "SEM0260");
     assert_eq!(code("T | summarize N"), "SEM0086");
     assert_eq!(code("T | where hash(N, 0) == 1"), "SEM0219");
+    assert_eq!(code("T | where TimeGenerated - 1 == 1"), "SEM0063");
+    assert_eq!(code("T | extend x = datetime_diff('month', TimeGenerated, TimeGenerated)"), "SEM0219");
+    assert_eq!(code("T | summarize percentile(N, 101)"), "SEM0260");
 }

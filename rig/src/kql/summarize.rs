@@ -1,8 +1,9 @@
 //! `summarize` and `distinct`: groups of rows, and what is computed over each.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
-use super::bind::{Bound, default_name, semantic};
+use super::bind::{Bound, semantic};
 use super::error::QueryError;
 use super::parse::{Column as Parsed, Expr};
 use super::run::Relation;
@@ -12,10 +13,13 @@ use super::value::Value;
 /// What is computed over a group.
 enum Function {
     Count,
+    CountIf(Bound),
     Sum(Bound),
     Min(Bound),
     Max(Bound),
     DistinctCount(Bound),
+    /// The value that so many percent of the values are not above.
+    Percentile(Bound, f64),
 }
 
 /// How far it is.
@@ -25,6 +29,7 @@ enum State {
     Real(f64),
     Extreme(Value<'static>),
     Seen(HashSet<String>),
+    Values(Vec<Value<'static>>, f64),
 }
 
 /// Groups rows by some columns; groups come in order of their first row.
@@ -76,6 +81,11 @@ fn function(rows: &Relation, column: &Parsed) -> Result<(String, Kind, Function)
     };
     let (kind, function) = match (call.as_str(), &arguments[..]) {
         ("count", []) => (Kind::Long, Function::Count),
+        ("countif", [condition]) => (Kind::Long, Function::CountIf(bind(condition)?.1)),
+        ("percentile", [argument, Expr::Long(percent @ 0..=100)]) => {
+            let percent = f64::from(u8::try_from(*percent).expect("at most 100"));
+            bind(argument).map(|(kind, value)| (kind, Function::Percentile(value, percent)))?
+        }
         ("sum", [argument]) => {
             let (kind, value) = bind(argument)?;
             (if matches!(kind, Kind::Real | Kind::Decimal) { Kind::Real } else { Kind::Long }, Function::Sum(value))
@@ -85,16 +95,17 @@ fn function(rows: &Relation, column: &Parsed) -> Result<(String, Kind, Function)
         ("dcount", [argument]) => (Kind::Long, Function::DistinctCount(bind(argument)?.1)),
         _ => return Err(semantic("SEM0260", format!("Unknown function: '{call}'."))),
     };
-    Ok((column.name.clone().unwrap_or_else(|| default_name(&column.value)), kind, function))
+    Ok((column.name(), kind, function))
 }
 
 fn start(functions: &[(String, Kind, Function)]) -> Vec<State> {
     let state = |(_, kind, function): &(String, Kind, Function)| match function {
-        Function::Count => State::Count(0),
+        Function::Count | Function::CountIf(_) => State::Count(0),
         Function::Sum(_) if *kind == Kind::Real => State::Real(0.0),
         Function::Sum(_) => State::Long(0),
         Function::Min(_) | Function::Max(_) => State::Extreme(Value::Null),
         Function::DistinctCount(_) => State::Seen(HashSet::new()),
+        Function::Percentile(_, percent) => State::Values(Vec::new(), *percent),
     };
     functions.iter().map(state).collect()
 }
@@ -102,6 +113,7 @@ fn start(functions: &[(String, Kind, Function)]) -> Vec<State> {
 fn add(function: &Function, state: &mut State, row: &Row) {
     match (function, state) {
         (Function::Count, State::Count(count)) => *count += 1,
+        (Function::CountIf(condition), State::Count(count)) => *count += i64::from(condition.holds(row)),
         (Function::Sum(value), State::Long(sum)) => {
             if let Value::Long(number) = value.value(row) {
                 *sum += number;
@@ -117,6 +129,10 @@ fn add(function: &Function, state: &mut State, row: &Row) {
         (Function::DistinctCount(value), State::Seen(seen)) => {
             seen.insert(value.cell(row).into_owned());
         }
+        (Function::Percentile(value, _), State::Values(values, _)) => match value.value(row) {
+            Value::Null => {}
+            value => values.push(value.into_owned()),
+        },
         _ => unreachable!("each function starts with its own state"),
     }
 }
@@ -133,5 +149,19 @@ fn finish(state: State) -> String {
         State::Real(number) => Value::Real(number).to_cell(),
         State::Extreme(value) => value.to_cell(),
         State::Seen(seen) => seen.len().to_string(),
+        State::Values(values, percent) => nearest_rank(values, percent).to_cell(),
     }
+}
+
+/// One of the values; null where there are none.
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of rows"
+)]
+fn nearest_rank(mut values: Vec<Value<'static>>, percent: f64) -> Value<'static> {
+    values.sort_by(|one, other| one.order(other).unwrap_or(Ordering::Equal));
+    let rank = (percent / 100.0 * values.len() as f64).ceil() as usize;
+    values.into_iter().nth(rank.saturating_sub(1)).unwrap_or(Value::Null)
 }

@@ -124,6 +124,11 @@ impl Row {
         Self::new(0, visible, "").ingested_at(NEVER)
     }
 
+    /// A row with the times of this one and other cells, none of them hidden.
+    pub(crate) fn with_cells(&self, visible: &str) -> Self {
+        Self::new(self.time, visible, "").ingested_at(self.ingested)
+    }
+
     /// When it was ingested, where that is known.
     pub(crate) fn ingested(&self) -> Option<i64> {
         (self.ingested != NEVER).then_some(self.ingested)
@@ -176,6 +181,21 @@ impl Table {
             hidden: Vec::new(),
             rows: Vec::new(),
         }
+    }
+
+    /// A table without rows, kept in the order of this column, which is a time.
+    pub(crate) fn in_order_of(time: &str, name: &str, columns: Vec<Column>) -> Self {
+        Self { time: Some(time.to_owned()), columns, ..Self::timeless(name, &[]) }
+    }
+
+    /// The visible columns.
+    pub(crate) fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The times of the rows, in ticks since the Unix epoch.
+    pub(crate) fn times(&self) -> impl Iterator<Item = i64> {
+        self.rows.iter().map(|row| row.time)
     }
 
     /// A table of these rows in export form, with the columns that they show: in order of first appearance, types as the values seem to

@@ -102,6 +102,32 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// A sum, difference, product or quotient. Whole numbers give a whole one, in a division too; what cannot be computed is null.
+    pub(crate) fn arithmetic(&self, sign: &str, other: &Self) -> Value<'static> {
+        if let (Self::Long(one), Self::Long(other)) = (self, other) {
+            let number = match sign {
+                "+" => one.checked_add(*other),
+                "-" => one.checked_sub(*other),
+                "*" => one.checked_mul(*other),
+                _ => one.checked_div(*other),
+            };
+            return number.map_or(Value::Null, Value::Long);
+        }
+        let (Some(one), Some(other)) = (self.real(), other.real()) else { return Value::Null };
+        Value::Real(match sign {
+            "+" => one + other,
+            "-" => one - other,
+            "*" => one * other,
+            _ => one / other,
+        })
+    }
+
+    /// The number with so many digits behind the point.
+    pub(crate) fn round(&self, digits: i32) -> Value<'static> {
+        let unit = 10_f64.powi(digits);
+        self.real().map_or(Value::Null, |number| Value::Real((number * unit).round() / unit))
+    }
+
     #[allow(clippy::cast_precision_loss, reason = "numbers of two types are compared as the language does it")]
     fn real(&self) -> Option<f64> {
         match self {
@@ -175,6 +201,20 @@ mod tests {
         check(Value::Null, "!=", Value::Long(1), true);
         check(Value::Null, "<", Value::Long(1), false);
         check(Value::Time(1), ">=", Value::Time(1), true);
+    }
+
+    #[test]
+    fn arithmetic() {
+        let check = |one: Value, sign: &str, other: Value, result: Value| {
+            assert_eq!(one.arithmetic(sign, &other), result, "{one:?} {sign} {other:?}");
+        };
+        check(Value::Long(7), "/", Value::Long(2), Value::Long(3));
+        check(Value::Long(7), "/", Value::Real(2.0), Value::Real(3.5));
+        check(Value::Real(0.5), "*", Value::Long(3), Value::Real(1.5));
+        check(Value::Long(i64::MAX), "+", Value::Long(1), Value::Null);
+        check(Value::Long(1), "/", Value::Long(0), Value::Null);
+        check(Value::Null, "-", Value::Long(1), Value::Null);
+        assert_eq!((Value::Real(1.2345).round(2), Value::Long(7).round(0)), (Value::Real(1.23), Value::Real(7.0)));
     }
 
     #[test]

@@ -174,7 +174,10 @@ async fn queries() {
         ("logs | summarize min(_time)", two, "", Ok(json!([["2026-01-02T01:30:00Z"]]))),
         ("logs | summarize n=count() by bin(_time, 1h)", "", "", Ok(json!([["2026-01-02T00:00:00Z", two], [2, 2]]))),
         ("logs | summarize max(unknown)", "", "", Err(400)),
-        ("logs | where n == 1", "", "", Err(400)),
+        ("logs | where n == 1 | count", "", "", Ok(json!([[1]]))),
+        ("logs | project n | limit 2", two, three, Ok(json!([[2, 3]]))),
+        ("logs | where _time < datetime(2026-01-02T01:00:00Z) | project n", "", "", Ok(json!([[0, 1]]))),
+        ("logs | mv-expand n", "", "", Err(400)),
         ("logs | count", "whenever", "", Err(400)),
         ("missing | count", "", "", Err(404)),
     ] {

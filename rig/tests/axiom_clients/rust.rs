@@ -1,6 +1,7 @@
 //! Axiom's own Rust client, through both doors.
 
 use axiom_rs::Client;
+use axiom_rs::dashboards::{CreateOptions, DashboardDocument, DashboardWriteStatus, UpsertOptions};
 use axiom_rs::datasets::{ContentEncoding, ContentType};
 use rig::axiom::{Axiom, Fault, HostileBody, Options, Refusal};
 use serde_json::json;
@@ -34,7 +35,7 @@ async fn ingest_and_query() {
         let hours = client.query("logs | summarize n=count() by bin(_time, 1h)", None).await.expect("query");
         assert_eq!(hours.tables[0].columns()[1][0], json!(10));
         assert_eq!(hours.tables[0].buckets().map(|buckets| buckets.size()), Some(3_600_000_000_000));
-        assert!(client.query("logs | take 1", None).await.is_err());
+        assert!(client.query("logs | mv-expand n", None).await.is_err());
     }
 }
 
@@ -53,6 +54,48 @@ async fn datasets() {
     let gone = client.datasets().get("new-one").await.expect_err("it is deleted");
     assert!(matches!(&gone, axiom_rs::Error::Axiom(error) if error.status == 404), "{gone:?}");
     assert_eq!(axiom.datasets(), [DATASET]);
+}
+
+#[tokio::test]
+async fn dashboards() {
+    let axiom = start(Options::default()).await;
+    let [client, _] = clients(&axiom);
+    let chart = json!({"id": "n", "type": "Statistic", "name": "N", "query": {"apl": "logs | summarize n = count()"}});
+    let document = |name: &str, more: serde_json::Value| -> DashboardDocument {
+        let mut document = json!({
+            "name": name, "owner": "X-AXIOM-EVERYONE", "charts": [chart], "layout": [{"i": "n", "x": 0, "y": 0, "w": 3, "h": 3}],
+            "refreshTime": 60, "schemaVersion": 2, "timeWindowStart": "qr-now-1h", "timeWindowEnd": "qr-now",
+        });
+        document.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        serde_json::from_value(document).unwrap()
+    };
+    let dashboards = client.dashboards();
+    let named = || CreateOptions { uid: Some("ours".to_owned()), ..CreateOptions::default() };
+    let created = dashboards.create(&document("one", json!({})), named()).await.expect("create");
+    assert_eq!((created.status, created.dashboard.version), (DashboardWriteStatus::Created, Some(1)));
+    let again = dashboards.create(&document("one", json!({})), named()).await.expect_err("it exists");
+    assert!(matches!(&again, axiom_rs::Error::Axiom(error) if error.status == 409), "{again:?}");
+
+    let at = |version| UpsertOptions { expected_version: Some(version), ..UpsertOptions::default() };
+    let updated = dashboards.put("ours", &document("two", json!({})), at(1)).await.expect("update");
+    assert_eq!((updated.status, updated.dashboard.version), (DashboardWriteStatus::Updated, Some(2)));
+    let stale = dashboards.put("ours", &document("three", json!({})), at(1)).await.expect_err("a stale version");
+    assert!(matches!(&stale, axiom_rs::Error::DashboardVersionConflict { current: 2, .. }), "{stale:?}");
+    let got = dashboards.get("ours").await.expect("get");
+    assert_eq!((got.name(), got.dashboard.charts.len(), got.updated_by.as_deref()), (Some("two"), 1, Some("stand-in")));
+    assert_eq!(dashboards.list().await.expect("list").len(), 1);
+
+    for (more, status) in [
+        (json!({"datasets": ["logs"]}), 400),
+        (json!({"refreshTime": 17}), 400),
+        (json!({"charts": []}), 400),
+        (json!({"owner": "somebody"}), 403),
+    ] {
+        let refused = dashboards.create(&document("bad", more), CreateOptions::default()).await.expect_err("refused");
+        assert!(matches!(&refused, axiom_rs::Error::Axiom(error) if error.status == status), "{refused:?}");
+    }
+    dashboards.delete("ours").await.expect("delete");
+    assert!(dashboards.get("ours").await.is_err());
 }
 
 #[tokio::test]

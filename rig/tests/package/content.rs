@@ -123,8 +123,10 @@ fn the_repository_itself_makes_a_package() {
     let modes = names_and_modes(&entries);
     for name in [
         "function-blob-trigger/function.json",
+        "function-event-hub/function.json",
         "function-history/function.json",
         "function-pull/function.json",
+        "function-status/function.json",
         "function-sweep/function.json",
         "host.json",
         "pulls/defender-tvm.toml",

@@ -1,5 +1,6 @@
 //! What tests do to an export blob behind the program's back, and what they see of it.
 
+use futures::{StreamExt as _, TryStreamExt as _};
 use rig::axiom::Options;
 use rig::writer::Kind;
 use sentinel_axiom::azure::Version;
@@ -15,6 +16,11 @@ impl World {
 
     pub async fn append(&self, name: &str, bytes: &[u8]) {
         self.writer.append_blob(CONTAINER, name, bytes).await.expect("the emulator takes it");
+    }
+
+    /// Blobs that are there.
+    pub async fn blobs_left(&self) -> usize {
+        self.blobs.list(CONTAINER, "").count().await
     }
 
     /// Deletes the blob and writes another one of the same name.
@@ -44,6 +50,14 @@ impl World {
         *claim = format!("{}@1", claim.split_once('@').expect("a claim has an end").0);
         let metadata: Vec<_> = metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         self.set_metadata(name, &metadata).await;
+    }
+
+    /// The same for every blob that is claimed.
+    pub async fn expire_claims(&self) {
+        let blobs: Vec<_> = self.blobs.list(CONTAINER, "").try_collect().await.expect("the emulator answers");
+        for blob in blobs.iter().filter(|blob| blob.metadata.contains_key("axiom_claim")) {
+            self.expire_claim(&blob.name).await;
+        }
     }
 
     /// Puts a message for the blob on the work queue.
