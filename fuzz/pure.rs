@@ -30,6 +30,11 @@ pub mod loganalytics {
 pub mod hunting {
     pub mod reply;
 }
+/// The reading of replies of Azure Resource Graph.
+#[path = "../src/resource_graph"]
+pub mod resource_graph {
+    pub mod reply;
+}
 /// What replies become.
 #[path = "../src/query"]
 pub mod query {

@@ -207,12 +207,19 @@ var historyQueueName = settings.?HISTORY_QUEUE ?? 'history'
 var historyContainerName = settings.?HISTORY_CONTAINER ?? 'history'
 var pullsContainerName = settings.?PULLS_CONTAINER ?? 'pulls'
 var eventsContainerName = settings.?EVENTS_CONTAINER ?? 'events'
+var receiptsContainerName = settings.?RECEIPTS_CONTAINER ?? 'receipts'
 var deadLetterContainerName = 'dead-letters'
 var packageContainerName = 'packages'
 var packageBlobName = 'sentinel-axiom.zip'
 var queueFunctionName = 'function-blob-trigger'
 var sweepFunctionName = 'function-sweep'
-var functionNamesWithoutEventHub = [queueFunctionName, 'function-history', 'function-pull', sweepFunctionName]
+var functionNamesWithoutEventHub = [
+  queueFunctionName
+  'function-history'
+  'function-pull'
+  'function-status'
+  sweepFunctionName
+]
 
 var underFunctions = hosting != 'container'
 var workspaceIdParts = split(workspaceResourceId, '/')
@@ -328,9 +335,10 @@ module hostAccountModule 'modules/host-account.bicep' = {
           historyContainerName
           packageContainerName
           pullsContainerName
+          receiptsContainerName
           refusedContainerName
         ]
-      : [eventsContainerName, historyContainerName, pullsContainerName, refusedContainerName]
+      : [eventsContainerName, historyContainerName, pullsContainerName, receiptsContainerName, refusedContainerName]
     // The host would make a poison queue at the first poisoned message; made now, it can be looked at before.
     queueNames: underFunctions
       ? [workQueueName, '${workQueueName}-poison', historyQueueName, '${historyQueueName}-poison']
@@ -556,6 +564,7 @@ var chosenSettings = {
   HISTORY_QUEUE: historyQueueName
   PULLS: pulls
   PULLS_CONTAINER: pullsContainerName
+  RECEIPTS_CONTAINER: receiptsContainerName
   REFUSED_CONTAINER: refusedContainerName
   WORK_QUEUE: workQueueName
   ...settings
@@ -572,6 +581,7 @@ var programSettings = {
   LOG_ANALYTICS_URL: queryUrl
   LOG_ANALYTICS_WORKSPACE: exportWorkspace.properties.customerId
   PULLS_CLIENT_ID: identity.properties.clientId
+  RESOURCE_GRAPH_CLIENT_ID: identity.properties.clientId
   // The older API has an address of its own, which the program knows.
   ...(settings.?HUNTING_API == 'xdr' ? {} : { HUNTING_URL: huntingUrl })
   ...(empty(historyAccountName)
@@ -743,6 +753,9 @@ type settingsType = {
   @description('Add blob and offset as columns.')
   AXIOM_PROVENANCE: ('true' | 'false')?
 
+  @description('Dataset for what the program tells of itself, a row for each visit and sweep.')
+  AXIOM_TELEMETRY_DATASET: string?
+
   @description('Most bytes of raw lines in a batch.')
   BATCH_BYTES: int?
 
@@ -794,8 +807,14 @@ type settingsType = {
   @description('NCRONTAB schedule of looking for pulls that are due, in UTC.')
   PULLS_SCHEDULE: string?
 
+  @description('Container of what was delivered of each blob that is gone.')
+  RECEIPTS_CONTAINER: string?
+
   @description('Container of the rows that were set aside.')
   REFUSED_CONTAINER: string?
+
+  @description('Address of Azure Resource Manager, for `snapshot`.')
+  RESOURCE_GRAPH_URL: string?
 
   @description('Largest row that is sent, in bytes.')
   ROW_BYTES: int?

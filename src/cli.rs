@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -13,7 +14,9 @@ use crate::loganalytics::Plan;
 use crate::loganalytics::kql::{day, is_table};
 use crate::provision::wanted::MapField;
 use crate::query::window::{Ticks, Window};
-use crate::settings::Platform;
+use crate::settings::{Platform, is_guid};
+use crate::snapshot::kind::{Kind, Severity};
+use crate::snapshot::sink::Format;
 
 /// Moves Microsoft security logs from Azure Log Analytics data export into Axiom, with nothing lost.
 ///
@@ -85,6 +88,11 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
     },
+    /// Export all that Defender for Cloud says now, once: to a file, or to Axiom.
+    #[command(
+        after_help = "Example: sentinel-axiom snapshot alerts --severity high,medium --format csv --to alerts.csv"
+    )]
+    Snapshot(SnapshotArgs),
     /// Rows that were set aside because Axiom will not take them.
     #[command(subcommand)]
     Refused(RefusedCommand),
@@ -154,6 +162,69 @@ pub struct Provision {
     /// Show what would be made and changed, and send nothing.
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// What a snapshot is of, and where it goes.
+#[derive(Debug, Args, PartialEq, Eq)]
+pub struct SnapshotArgs {
+    /// Which records.
+    #[arg(value_enum)]
+    pub kind: Kind,
+    /// A file, `-` for standard output, or `axiom`. A file appears when it is whole.
+    #[arg(long, value_name = "FILE|-|axiom")]
+    pub to: Place,
+    /// The form of text [default: jsonl].
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Only of this subscription; may be given several times.
+    #[arg(long, value_name = "ID", value_parser = subscription)]
+    pub subscription: Vec<String>,
+    /// Only of the subscriptions below this management group; may be given several times.
+    #[arg(long, value_name = "NAME", conflicts_with = "subscription")]
+    pub management_group: Vec<String>,
+    /// Only of these severities.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub severity: Vec<Severity>,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Where a snapshot goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File(PathBuf),
+    /// A dataset of Axiom.
+    Axiom,
+}
+
+impl FromStr for Place {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "-" => Self::Stdout,
+            "axiom" => Self::Axiom,
+            path => Self::File(path.into()),
+        })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("standard output"),
+            Self::File(path) => path.display().fmt(f),
+            Self::Axiom => f.write_str("axiom"),
+        }
+    }
+}
+
+fn subscription(text: &str) -> Result<String, String> {
+    if is_guid(text) { Ok(text.to_owned()) } else { Err("give the subscription's id, a GUID, not its name".to_owned()) }
 }
 
 /// What to do with rows that were set aside.
@@ -376,6 +447,14 @@ impl Cli {
     #[must_use]
     pub fn command(self, platform: &Platform) -> Option<Command> {
         self.command.or_else(|| platform.handler_port.map(|_| Command::Serve { port: None }))
+    }
+}
+
+impl Command {
+    /// Whether standard output is for what was asked for, and nothing else may come there.
+    #[must_use]
+    pub fn owns_stdout(&self) -> bool {
+        matches!(self, Self::Snapshot(SnapshotArgs { to: Place::Stdout, .. }))
     }
 }
 

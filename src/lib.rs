@@ -29,6 +29,8 @@ pub mod provision;
 pub mod pulls;
 pub mod query;
 pub mod reconcile;
+pub mod resource_graph;
+pub mod snapshot;
 
 pub mod batch;
 pub mod body;

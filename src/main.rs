@@ -30,15 +30,15 @@ fn main() -> ExitCode {
     };
     // These need no settings, or say themselves what is wrong with them.
     match command {
-        Command::Check { write, json } => run_to_end(tracing::Level::ERROR, check(&platform, write, json)),
+        Command::Check { write, json } => run_to_end(tracing::Level::ERROR, true, check(&platform, write, json)),
         Command::Completions { shell } => ended("write", help::completions(shell, &mut std::io::stdout())),
         Command::Man { folder } => ended("write", help::man(&folder)),
         Command::Provision(what) => match ProvisionSettings::read(variables()) {
-            Ok(settings) => run_to_end(settings.log_level, provision(settings, what)),
+            Ok(settings) => run_to_end(settings.log_level, false, provision(settings, what)),
             Err(problems) => wrong(&problems),
         },
         command => match Settings::read(variables()) {
-            Ok(settings) => run_to_end(settings.log_level, start(command, settings, &platform)),
+            Ok(settings) => run_to_end(settings.log_level, command.owns_stdout(), start(command, settings, &platform)),
             Err(problems) => wrong(&problems),
         },
     }
@@ -49,8 +49,8 @@ fn wrong(problems: &Problems) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-fn run_to_end(log_level: tracing::Level, work: impl Future<Output = ExitCode>) -> ExitCode {
-    sentinel_axiom::log::start(log_level);
+fn run_to_end(log_level: tracing::Level, stdout_is_taken: bool, work: impl Future<Output = ExitCode>) -> ExitCode {
+    sentinel_axiom::log::start(log_level, stdout_is_taken);
     rustls::crypto::ring::default_provider().install_default().expect("nothing else has chosen one before");
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work),
@@ -84,26 +84,30 @@ fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
+async fn serve_host(port: Option<u16>, settings: Settings, platform: &Platform) -> ExitCode {
+    let port = port.or(platform.handler_port).unwrap_or(8080);
+    let listener = match serve::bind(port).await {
+        Ok(listener) => listener,
+        Err(error) => return failed(&format!("bind port {port} of this machine"), &error),
+    };
+    let app = match App::connect(settings, platform) {
+        Ok(app) => app,
+        Err(error) => return failed("start", &error),
+    };
+    let parts = match serve::Parts::connect(app, platform) {
+        Ok(parts) => parts,
+        Err(error) => return failed("start", &error),
+    };
+    if let Err(error) = serve::serve(parts, listener, stop::when_asked_or_orphaned()).await {
+        return failed("serve", &error);
+    }
+    // The host never restarts a handler that ends with 0.
+    ExitCode::FAILURE
+}
+
 async fn start(command: Command, settings: Settings, platform: &Platform) -> ExitCode {
     if let Command::Serve { port } = command {
-        let port = port.or(platform.handler_port).unwrap_or(8080);
-        let listener = match serve::bind(port).await {
-            Ok(listener) => listener,
-            Err(error) => return failed(&format!("bind port {port} of this machine"), &error),
-        };
-        let app = match App::connect(settings, platform) {
-            Ok(app) => app,
-            Err(error) => return failed("start", &error),
-        };
-        let parts = match serve::Parts::connect(app, platform) {
-            Ok(parts) => parts,
-            Err(error) => return failed("start", &error),
-        };
-        if let Err(error) = serve::serve(parts, listener, stop::when_asked_or_orphaned()).await {
-            return failed("serve", &error);
-        }
-        // The host never restarts a handler that ends with 0.
-        return ExitCode::FAILURE;
+        return serve_host(port, settings, platform).await;
     }
     let app = match App::connect(settings, platform) {
         Ok(app) => app,
@@ -137,6 +141,10 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
             Ok(false) => ExitCode::FAILURE,
             Err(error) => failed("pull", &*error),
         },
+        Command::Snapshot(args) => match commands::snapshot::snapshot(&app, platform, &args).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed("snapshot", &*error),
+        },
         Command::Reconcile { what, bin, repair, json, html } => {
             let report = Report { bin, repair, json, html: html.as_deref() };
             match reconcile(&app, platform, &what, report).await {
@@ -152,17 +160,19 @@ async fn start(command: Command, settings: Settings, platform: &Platform) -> Exi
             }
         }
         Command::Refused(RefusedCommand::Replay { prefix, perhaps_delivered }) => {
-            match refused::replay(&app, &prefix, perhaps_delivered).await {
-                Ok(replayed) => {
-                    sentinel_axiom::log::say(&format!(
-                        "{} rows delivered, {} stay set aside",
-                        replayed.delivered, replayed.remain
-                    ));
-                    ExitCode::SUCCESS
-                }
-                Err(error) => failed("replay refused rows", &error),
-            }
+            replay(&app, &prefix, perhaps_delivered).await
         }
+    }
+}
+
+async fn replay(app: &App, prefix: &str, perhaps_delivered: bool) -> ExitCode {
+    match refused::replay(app, prefix, perhaps_delivered).await {
+        Ok(replayed) => {
+            let said = format!("{} rows delivered, {} stay set aside", replayed.delivered, replayed.remain);
+            sentinel_axiom::log::say(&said);
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed("replay refused rows", &error),
     }
 }
 

@@ -4,7 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use sentinel_axiom::query::rows::Rows;
-use sentinel_axiom::{hunting, loganalytics};
+use sentinel_axiom::{hunting, loganalytics, resource_graph};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 fuzz_target!(|data: &[u8]| {
@@ -12,6 +13,13 @@ fuzz_target!(|data: &[u8]| {
         if let Ok(rows) = rows {
             check(rows);
         }
+    }
+    if let Ok(page) = resource_graph::reply::page(data) {
+        let lines: Vec<_> = page.lines.split_inclusive(|byte| *byte == b'\n').collect();
+        let good = |line: &&[u8]| {
+            line.starts_with(b"{") && line.ends_with(b"}\n") && serde_json::from_slice::<&RawValue>(line).is_ok()
+        };
+        assert!(lines.len() as u64 == page.rows && lines.iter().all(good), "{}", String::from_utf8_lossy(&page.lines));
     }
 });
 

@@ -11,6 +11,7 @@ TALKERS = (
     "src/commands/history",
     "src/commands/pull",
     "src/commands/serve/",
+    "src/commands/snapshot",
     "src/event_hub/",
     "src/history/",
     "src/hunting/",
@@ -18,9 +19,11 @@ TALKERS = (
     "src/loganalytics/",
     "src/pulls/",
     "src/query/",
+    "src/resource_graph/",
+    "src/snapshot/",
 )
 # Who says behind a message, in brackets, what to do.
-ADVISERS = ("src/axiom/query.rs", "src/hunting/mod.rs", "src/kusto/rest.rs", "src/loganalytics/mod.rs")
+ADVISERS = ("src/axiom/query.rs", "src/hunting/mod.rs", "src/kusto/rest.rs", "src/loganalytics/mod.rs", "src/resource_graph/mod.rs")
 # Made of another message and nothing else.
 COMPOSED = re.compile(r"[. :;]*( failed)?")
 
@@ -55,7 +58,7 @@ def literals(file, text):
         yield from re.findall(rf"\bunexpected\([^;]*?, {STRING}\)", text)
     if "azure" in file.parts or str(file) in ADVISERS:
         yield from re.findall(r'"( \((?:[^"\\]|\\.)*)"', text, re.DOTALL)
-    if {"history", "hunting", "kusto", "loganalytics", "query"} & set(file.parts):
+    if {"history", "hunting", "kusto", "loganalytics", "query", "resource_graph"} & set(file.parts):
         yield from re.findall(rf"(?:\b(?:Trouble|TooMuch)|(?<!StorageError::)\bunreadable)\(\s*(?:format!\(\s*)?{STRING}", text)
     if "kusto" in file.parts:
         yield from re.findall(rf"(?:\bwrite_str\(|\bwrite!\(\s*f,)\s*{STRING}", text)

@@ -11,7 +11,7 @@ CONNECTION_PARTS = {"blobServiceUri", "clientId", "credential", "fullyQualifiedN
 PLATFORM_SETTINGS = {
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
-    *(f"AzureFunctionsJobHost__functions__{number}" for number in range(4)),
+    *(f"AzureFunctionsJobHost__functions__{number}" for number in range(5)),
     "EVENT_HUB",
     "FUNCTIONS_EXTENSION_VERSION",
     "FUNCTIONS_WORKER_RUNTIME",
@@ -38,6 +38,7 @@ WIRED_SETTINGS = {
     "LOG_ANALYTICS_RESOURCE_ID",
     "LOG_ANALYTICS_WORKSPACE",
     "PULLS_CLIENT_ID",
+    "RESOURCE_GRAPH_CLIENT_ID",
 }
 
 
@@ -139,7 +140,8 @@ def bindings():
     """The trigger of each function by its folder."""
     found = {}
     for file in sorted(ROOT.glob("function-*/function.json")):
-        (binding,) = json.loads(file.read_text())["bindings"]
+        every = json.loads(file.read_text())["bindings"]
+        (binding,) = [binding for binding in every if binding["type"].endswith("Trigger")]
         found[file.parent.name] = binding
     if not found:
         raise LookupError("no function-*/function.json")

@@ -26,6 +26,7 @@ pub mod proxy;
 mod rate;
 mod record;
 mod reply;
+pub mod resource_graph;
 pub mod rows;
 pub mod soak;
 pub mod writer;

@@ -43,6 +43,14 @@ impl Rate {
         Err(state.recent.front().map_or(self.window, |first| *first + self.window - now))
     }
 
+    /// How many requests may come now, and how long it takes until more may.
+    pub(crate) fn left(&self, now: Instant) -> (usize, Duration) {
+        let state = self.state();
+        let recent = state.recent.iter().filter(|came| **came + self.window > now);
+        let resets = recent.clone().next().map_or(self.window, |first| *first + self.window - now);
+        (self.limit.saturating_sub(recent.count()), resets)
+    }
+
     /// The most requests that were let in within one stretch.
     pub(crate) fn most(&self) -> usize {
         self.state().most
@@ -85,6 +93,9 @@ mod tests {
         check(45, Ok(()));
         check(45, Err(5));
         assert_eq!((rate.most(), rate.turned_away()), (3, 4));
+        let left = |at: u64| rate.left(began + Duration::from_secs(at));
+        assert_eq!((left(49), left(50)), ((0, Duration::from_secs(1)), (1, Duration::from_secs(10))));
+        assert_eq!(left(90), (3, Duration::from_secs(30)));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(crate) struct Reply {
     /// The connection breaks in the middle of the body.
     pub(crate) truncated: bool,
     pub(crate) gzip: bool,
+    /// Further headers.
+    pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 impl Reply {
@@ -32,7 +34,15 @@ impl Reply {
 
     /// An answer with any body.
     pub(crate) fn raw(status: u16, body: impl Into<Bytes>) -> Self {
-        Self { status, body: body.into(), retry_after: None, authenticate: None, truncated: false, gzip: false }
+        Self {
+            status,
+            body: body.into(),
+            retry_after: None,
+            authenticate: None,
+            truncated: false,
+            gzip: false,
+            headers: Vec::new(),
+        }
     }
 
     /// The same, compressed.
@@ -57,6 +67,9 @@ impl Reply {
         }
         if let Some(seconds) = self.retry_after {
             response = response.header(RETRY_AFTER, seconds);
+        }
+        for (name, value) in &self.headers {
+            response = response.header(*name, value);
         }
         let body = if self.truncated {
             response = response.header(CONTENT_LENGTH, self.body.len());

@@ -116,11 +116,11 @@ impl Report {
         text + &format!("{} checks, {failed} failed, {warnings} warnings", self.0.len())
     }
 
-    /// For programs: one object.
+    /// For programs: one object. `version` is that of the program.
     #[must_use]
-    pub fn to_json(&self) -> String {
+    pub fn to_json(&self, version: &str) -> String {
         serde_json::json!({
-            "version": env!("CARGO_PKG_VERSION"),
+            "version": version,
             "exit_code": self.exit_code(),
             "failed": self.count(Mark::Failed),
             "warnings": self.count(Mark::Warning),
@@ -154,7 +154,7 @@ mod tests {
             "ok       queue: blob-created\nwarning  clock: fast by far -> set it\nfailed   axiom: no -> yes\n3 checks, 1 failed, 1 warnings"
         );
         assert!(all.to_text(true).starts_with("\x1b[32mok     \x1b[0m  queue: blob-created\n\x1b[33m"));
-        let json: serde_json::Value = serde_json::from_str(&all.to_json()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&all.to_json("1.2.3")).unwrap();
         assert_eq!((&json["exit_code"], &json["findings"][1]["mark"]), (&1.into(), &"warning".into()));
         assert_eq!(json["findings"][2]["advice"], "yes");
     }

@@ -26,6 +26,10 @@ pub async fn check(
     out: &mut (dyn Write + Send),
 ) -> std::io::Result<u8> {
     let report = look(variables, platform, write).await;
-    writeln!(out, "{}", if told.json { report.to_json() } else { report.to_text(told.colour) })?;
+    writeln!(
+        out,
+        "{}",
+        if told.json { report.to_json(env!("CARGO_PKG_VERSION")) } else { report.to_text(told.colour) }
+    )?;
     Ok(report.exit_code())
 }

@@ -9,4 +9,5 @@ pub mod reconcile;
 pub mod refused;
 pub mod run;
 pub mod serve;
+pub mod snapshot;
 pub mod status;

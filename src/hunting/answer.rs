@@ -11,11 +11,9 @@
 //!
 //! Source: "Advanced hunting API" of Defender XDR and of Defender for Endpoint, quotas.
 
-use std::time::Duration;
-
 use super::reply;
 use crate::query::rows::Rows;
-use crate::query::verdict::{Verdict, said};
+use crate::query::verdict::{Head, Verdict, said};
 
 /// Rows of a reply beyond which nothing comes.
 pub(super) const MOST_ROWS: u64 = 100_000;
@@ -28,18 +26,19 @@ const TOO_MUCH: [&str; 4] = [
     "E_QUERY_RESULT_SET_TOO_LARGE",
 ];
 
-/// Judges an answer: its status, what `Retry-After` says, and its body.
-pub(super) fn judge(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Verdict {
+/// Judges an answer: how it begins, and its body.
+pub(super) fn judge(head: &Head, body: &[u8]) -> Verdict<Rows> {
+    let status = head.status;
     match status {
         200 => match reply::rows(body) {
             Ok(Rows { count, .. }) if count >= MOST_ROWS => {
                 Verdict::TooMuch(format!("{count} rows came, which is where the service stops"))
             }
-            Ok(rows) => Verdict::Rows(rows),
+            Ok(rows) => Verdict::Reply(Rows { served: head.served(), ..rows }),
             Err(error) => Verdict::Trouble(format!("the reply cannot be read: {error}")),
         },
         408 | 504 => Verdict::TooMuch(said(status, body).to_string()),
-        429 => Verdict::Limited(retry_after, said(status, body).to_string()),
+        429 => Verdict::Limited(head.retry_after(), said(status, body).to_string()),
         500 | 502 | 503 => Verdict::Trouble(said(status, body).to_string()),
         _ => {
             let error = said(status, body);
@@ -82,7 +81,7 @@ mod tests {
             (503, error("E", "busy"), "trouble", "E: busy"),
             (504, String::new(), "too much", "HTTP 504"),
         ] {
-            let (found, said) = judge(status, Some(Duration::from_secs(7)), body.as_bytes()).told();
+            let (found, said) = judge(&Head::of(status, &[("retry-after", "7")]), body.as_bytes()).told();
             assert!(found == kind && said.contains(text), "{status} {body:.90} is {found}: {said}");
         }
     }

@@ -33,7 +33,7 @@ pub struct Hunting(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    service: Service,
+    service: Service<Rows>,
     url: Url,
     places: Semaphore,
 }

@@ -12,11 +12,9 @@
 //!
 //! Source: "Azure Monitor Log Analytics API errors", recordings of Azure's SDKs, and texts that users report (`decisions/0014`).
 
-use std::time::Duration;
-
 use super::reply;
 use crate::query::rows::{QueryError, Rows};
-use crate::query::verdict::{Verdict, said};
+use crate::query::verdict::{Head, Verdict, said};
 
 /// Words of the errors that say: too many rows, too many bytes.
 const TOO_MUCH: [&str; 4] = [
@@ -26,17 +24,18 @@ const TOO_MUCH: [&str; 4] = [
     "Response ended prematurely",
 ];
 
-/// Judges an answer: its status, what `Retry-After` says, and its body.
-pub(super) fn judge(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Verdict {
+/// Judges an answer: how it begins, and its body.
+pub(super) fn judge(head: &Head, body: &[u8]) -> Verdict<Rows> {
+    let status = head.status;
     match status {
         200 => match reply::rows(body) {
             Ok(Rows { error: Some(error), .. }) => Verdict::TooMuch(error.to_string()),
-            Ok(rows) => Verdict::Rows(rows),
+            Ok(rows) => Verdict::Reply(Rows { served: head.served(), ..rows }),
             Err(error) => Verdict::Trouble(format!("the reply cannot be read: {error}")),
         },
-        204 => Verdict::Rows(Rows::default()),
+        204 => Verdict::Reply(Rows { served: head.served(), ..Rows::default() }),
         413 | 504 => Verdict::TooMuch(said(status, body).to_string()),
-        429 => Verdict::Limited(retry_after, said(status, body).to_string()),
+        429 => Verdict::Limited(head.retry_after(), said(status, body).to_string()),
         408 | 500 | 502 | 503 => {
             let error = said(status, body);
             if names_a_limit(&error) {
@@ -62,7 +61,7 @@ mod tests {
     use super::*;
 
     fn verdict(status: u16, body: &str) -> (&'static str, String) {
-        judge(status, Some(Duration::from_secs(7)), body.as_bytes()).told()
+        judge(&Head::of(status, &[("retry-after", "7")]), body.as_bytes()).told()
     }
 
     #[test]

@@ -30,7 +30,7 @@ const TIMEOUT: Duration = Duration::from_secs(900);
 /// "200 requests per 30 seconds" for each user (limits of the query API).
 const CALLS: (usize, Duration) = (200, Duration::from_secs(30));
 
-const ABOUT: About = About { name: "the workspace", timeout: TIMEOUT, judge: answer::judge, advice };
+const ABOUT: About<Rows> = About { name: "the workspace", timeout: TIMEOUT, judge: answer::judge, advice };
 
 /// The table's plan, which decides how it may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
@@ -59,7 +59,7 @@ impl Plan {
 pub struct LogAnalytics(Arc<Inner>);
 
 struct Inner {
-    service: Service,
+    service: Service<Rows>,
     workspace: Url,
     /// Places for queries, by plan.
     places: [Semaphore; 2],

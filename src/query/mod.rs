@@ -1,4 +1,4 @@
-//! Services that answer queries in KQL: asked at their own pace, and again as they say. `loganalytics` and `hunting` are the two.
+//! Services that answer queries in KQL: asked at their own pace, and again as they say. `loganalytics`, `hunting` and `resource_graph` are the three.
 //!
 //! `pace`, `rows`, `verdict` and `window` are pure; this file sends.
 
@@ -13,19 +13,16 @@ use std::num::NonZero;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, DATE, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderValue};
 use reqwest::{Client, RequestBuilder, redirect};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::azure::{Login, LoginError};
 use crate::retry::Backoff;
 use pace::Pace;
-use rows::{QueryError, Rows};
-use verdict::{Judge, Verdict};
-use window::Ticks;
+use rows::QueryError;
+use verdict::{Head, Judge, Verdict};
 
 /// How long a query is tried in all, pauses that the service asks for included.
 const TRIES: Duration = Duration::from_secs(1800);
@@ -36,9 +33,9 @@ const TROUBLES: u32 = 6;
 /// Largest reply that is taken, in bytes. The services' own limits are about 100 MiB.
 const LONGEST_REPLY: u64 = 256 << 20;
 
-/// A service that answers queries.
-pub(crate) struct Service {
-    about: About,
+/// A service that answers queries with replies `T`.
+pub(crate) struct Service<T> {
+    about: About<T>,
     client: Client,
     login: Login,
     pace: Mutex<Pace>,
@@ -47,14 +44,14 @@ pub(crate) struct Service {
 }
 
 /// What tells services apart.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct About {
+#[derive(Debug)]
+pub(crate) struct About<T> {
     /// What messages call it, such as `the workspace`.
     pub(crate) name: &'static str,
     /// For the whole request.
     pub(crate) timeout: Duration,
     /// What an answer means.
-    pub(crate) judge: Judge,
+    pub(crate) judge: Judge<T>,
     /// What people can do about a refusal, in parentheses; empty where nothing is known.
     pub(crate) advice: fn(&QueryError) -> &'static str,
 }
@@ -130,9 +127,9 @@ pub(crate) fn bearer(token: &crate::secret::Secret) -> Option<HeaderValue> {
     Some(bearer)
 }
 
-impl Service {
+impl<T: Send + 'static> Service<T> {
     /// Prepares to ask. Nothing is sent yet.
-    pub(crate) fn new(about: About, login: Login, pace: Pace) -> Result<Self, ConnectError> {
+    pub(crate) fn new(about: About<T>, login: Login, pace: Pace) -> Result<Self, ConnectError> {
         let client = client(about.timeout)?;
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         Ok(Self { about, client, login, pace: Mutex::new(pace), unpacking: Semaphore::new(processors) })
@@ -146,13 +143,13 @@ impl Service {
         &self,
         places: &Semaphore,
         request: impl Fn(&Client) -> RequestBuilder,
-    ) -> Result<Rows, AskError> {
+    ) -> Result<T, AskError> {
         let end = Instant::now() + TRIES;
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
         let mut troubles = 0;
         loop {
             let (asked, why) = match self.once(places, &request).await? {
-                Verdict::Rows(rows) => return Ok(rows),
+                Verdict::Reply(reply) => return Ok(reply),
                 Verdict::TooMuch(why) => return Err(AskError::TooMuch(why)),
                 Verdict::Refused(error) => {
                     let advice = (self.about.advice)(&error);
@@ -184,7 +181,7 @@ impl Service {
         &self,
         places: &Semaphore,
         request: &impl Fn(&Client) -> RequestBuilder,
-    ) -> Result<Verdict, AskError> {
+    ) -> Result<Verdict<T>, AskError> {
         let _place = places.acquire().await.expect("the semaphore is never closed");
         let start = self.pace(|pace| pace.next(Instant::now()));
         tokio::time::sleep_until(start).await;
@@ -202,40 +199,37 @@ impl Service {
         })
     }
 
-    async fn receive(&self, request: RequestBuilder) -> Result<Verdict, reqwest::Error> {
+    async fn receive(&self, request: RequestBuilder) -> Result<Verdict<T>, reqwest::Error> {
         let response = request.send().await?;
-        let status = response.status().as_u16();
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let gzip = header(CONTENT_ENCODING).is_some_and(|encoding| encoding.eq_ignore_ascii_case("gzip"));
-        let retry_after = header(RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
-        let served = header(DATE).and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok()).map(Ticks::of);
+        let head = Head { status: response.status().as_u16(), headers: response.headers().clone() };
+        let encoding = head.header(CONTENT_ENCODING.as_str());
+        let gzip = encoding.is_some_and(|encoding| encoding.eq_ignore_ascii_case("gzip"));
+        if let Some(spent) = head.spent() {
+            self.pace(|pace| pace.pause(Instant::now() + spent));
+        }
         let body = response.bytes().await?;
         let judge = self.about.judge;
         let _turn = self.unpacking.acquire().await.expect("the semaphore is never closed");
         // Megabytes of JSON: not in the way of everything else.
         let judged = tokio::task::spawn_blocking(move || {
             if !gzip {
-                return judge(status, retry_after, &body);
+                return judge(&head, &body);
             }
             let mut plain = Vec::with_capacity(unpacked_size(&body));
             match flate2::read::MultiGzDecoder::new(&*body).take(LONGEST_REPLY).read_to_end(&mut plain) {
-                Ok(_) => judge(status, retry_after, &plain),
+                Ok(_) => judge(&head, &plain),
                 Err(error) => Verdict::Trouble(format!("the reply cannot be unpacked: {error}")),
             }
         });
-        let mut verdict = judged.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-        if let Verdict::Rows(rows) = &mut verdict {
-            rows.served = served;
-        }
-        Ok(verdict)
+        Ok(judged.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
     }
 
-    fn pace<T>(&self, act: impl FnOnce(&mut Pace) -> T) -> T {
+    fn pace<R>(&self, act: impl FnOnce(&mut Pace) -> R) -> R {
         act(&mut self.pace.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl fmt::Debug for Service {
+impl<T> fmt::Debug for Service<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Service").field("name", &self.about.name).finish_non_exhaustive()
     }

@@ -104,7 +104,8 @@ fn read_resource_id(reader: &mut Reader) -> Option<Option<String>> {
     Some(Some(id))
 }
 
-fn is_guid(text: &str) -> bool {
+/// Whether a text has the form of a GUID, with hyphens and without braces.
+pub(crate) fn is_guid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => byte == b'-',

@@ -11,6 +11,7 @@ mod problem;
 mod pulls;
 mod readable;
 mod reader;
+mod resource_graph;
 mod storage;
 mod table;
 mod tables;
@@ -19,11 +20,13 @@ mod typos;
 pub use axiom::{AxiomSettings, DatasetRule, Door, TokenKind, is_dataset};
 pub(crate) use endpoint::parse as endpoint;
 pub use level::ZstdLevel;
+pub(crate) use log_analytics::is_guid;
 pub use log_analytics::{HistorySettings, LogAnalyticsSettings};
 pub use platform::{Identity, Platform};
 pub use problem::{Problem, Problems};
 pub use pulls::{HuntingApi, HuntingSettings, PullSettings, PullsFrom};
 pub use readable::Readable;
+pub use resource_graph::ResourceGraphSettings;
 pub use storage::Storage;
 pub use table::{SETTINGS, Setting};
 pub use tables::TableFilter;
@@ -51,6 +54,8 @@ pub struct Settings {
     pub history: HistorySettings,
     /// What is pulled by queries, again and again.
     pub pulls: PullSettings,
+    /// What snapshots are read from.
+    pub resource_graph: ResourceGraphSettings,
     /// Name of the queue that Event Grid and the sweep write to.
     pub work_queue: String,
     /// Name of the container for rows set aside.
@@ -151,6 +156,7 @@ impl Settings {
         let log_analytics = log_analytics::read(r);
         let history = log_analytics::read_history(r, export.as_ref());
         let pulls = pulls::read(r);
+        let resource_graph = resource_graph::read(r);
         let work_queue = r.storage_name("WORK_QUEUE");
         let refused_container = read_container(r, "REFUSED_CONTAINER");
         let receipts_container = read_container(r, "RECEIPTS_CONTAINER");
@@ -176,6 +182,7 @@ impl Settings {
             log_analytics: log_analytics?,
             history: history?,
             pulls: pulls?,
+            resource_graph: resource_graph?,
             work_queue,
             refused_container,
             receipts_container,

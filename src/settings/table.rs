@@ -142,6 +142,17 @@ pub const SETTINGS: &[Setting] = &[
     ),
     default("HUNTING_CALLS", "45", "calls", "hunting queries in a minute, spread evenly"),
     default(
+        "RESOURCE_GRAPH_URL",
+        "https://management.azure.com",
+        "URL",
+        "Azure Resource Manager, for `snapshot`; `https://management.usgovcloudapi.net` and `https://management.chinacloudapi.cn` in national clouds",
+    ),
+    optional(
+        "RESOURCE_GRAPH_CLIENT_ID",
+        "client id",
+        "the user-assigned identity towards Azure Resource Graph; without it the system-assigned one",
+    ),
+    default(
         "EVENT_HUB_NAME",
         "defender-for-cloud",
         "event hub",

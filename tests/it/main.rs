@@ -33,6 +33,7 @@ mod refused;
 mod rows;
 mod run;
 mod secrets;
+mod snapshot;
 mod startup;
 mod status;
 mod sweep;

@@ -29,6 +29,7 @@ param settings = {
   AXIOM_DATASET_MAP: 'SigninLogs=signins'
   AXIOM_EDGE_URL: 'https://eu-central-1.aws.edge.axiom.co'
   AXIOM_PROVENANCE: 'false'
+  AXIOM_TELEMETRY_DATASET: 'movers'
   BATCH_BYTES: 2097152
   BATCH_ROWS: 5000
   CLAIM_FOR: 120
@@ -45,7 +46,9 @@ param settings = {
   PULLS_AUDIT_DATASET: 'pulls'
   PULLS_CONTAINER: 'reached'
   PULLS_SCHEDULE: '0 0 * * * *'
+  RECEIPTS_CONTAINER: 'delivered'
   REFUSED_CONTAINER: 'set-aside'
+  RESOURCE_GRAPH_URL: 'https://management.usgovcloudapi.net'
   ROW_BYTES: 500000
   RUN_EVERY: 60
   SETTLE_AFTER: 900

@@ -13,9 +13,10 @@ use super::value::Value;
 const ROW_OVERHEAD: i64 = 16;
 
 /// Functions that are known, and refused with other arguments.
-const FUNCTIONS: [&str; 15] = [
+const FUNCTIONS: [&str; 16] = [
     "hash",
     "tostring",
+    "tolower",
     "pack_all",
     "estimate_data_size",
     "isnotempty",
@@ -53,6 +54,9 @@ pub(crate) enum Bound {
     /// The visible cells of the row below that are counted as they are, if they are, and further columns.
     DataSize(Option<usize>, Vec<Column>),
     ToText(Box<Bound>),
+    ToLower(Box<Bound>),
+    /// What stands under a key of a dynamic value; null where nothing does.
+    Property(Box<Bound>, String),
     IsEmpty(Box<Bound>, bool),
     IsNull(Box<Bound>, bool),
     Not(Box<Bound>),
@@ -60,7 +64,7 @@ pub(crate) enum Bound {
     And(Box<Bound>, Box<Bound>),
     Or(Box<Bound>, Box<Bound>),
     Compare(&'static str, Box<Bound>, Box<Bound>),
-    In(Box<Bound>, Vec<Bound>),
+    In(&'static str, Box<Bound>, Vec<Bound>),
     Arithmetic(&'static str, Box<Bound>, Box<Bound>),
     Round(Box<Bound>, i32),
     /// Borders of a unit, in ticks, between the second time and the first.
@@ -86,6 +90,8 @@ impl Bound {
                 Value::Long(ROW_OVERHEAD + i64::try_from(whole + rest).expect("a row fits memory"))
             }
             Self::ToText(inner) => Value::Text(inner.value(row).to_text().into()),
+            Self::ToLower(inner) => Value::Text(inner.value(row).to_text().to_lowercase().into()),
+            Self::Property(inner, key) => inner.value(row).property(key),
             Self::IsEmpty(inner, empty) => Value::Bool(inner.value(row).is_empty() == *empty),
             Self::IsNull(inner, null) => Value::Bool((inner.value(row) == Value::Null) == *null),
             Self::Not(inner) => Value::Bool(!inner.holds(row)),
@@ -97,9 +103,9 @@ impl Bound {
             Self::And(one, other) => Value::Bool(one.holds(row) && other.holds(row)),
             Self::Or(one, other) => Value::Bool(one.holds(row) || other.holds(row)),
             Self::Compare(sign, one, other) => Value::Bool(one.value(row).compare(sign, &other.value(row))),
-            Self::In(one, others) => {
+            Self::In(sign, one, others) => {
                 let one = one.value(row);
-                Value::Bool(others.iter().any(|other| one.compare("==", &other.value(row))))
+                Value::Bool(others.iter().any(|other| one.compare(sign, &other.value(row))))
             }
             Self::Arithmetic(sign, one, other) => one.value(row).arithmetic(sign, &other.value(row)),
             Self::Round(inner, digits) => inner.value(row).round(*digits),
@@ -138,8 +144,8 @@ impl Bound {
             Self::Hash(..) | Self::DataSize(..) | Self::Between(..) => Kind::Long,
             Self::Arithmetic(_, one, other) if [one.kind(), other.kind()] == [Kind::Long; 2] => Kind::Long,
             Self::Arithmetic(..) | Self::Round(..) => Kind::Real,
-            Self::PackAll(_) => Kind::Dynamic,
-            Self::ToText(_) => Kind::String,
+            Self::PackAll(_) | Self::Property(..) => Kind::Dynamic,
+            Self::ToText(_) | Self::ToLower(_) => Kind::String,
             Self::Bin(inner, _) => inner.kind(),
             Self::Literal(value) => match value {
                 Value::Bool(_) => Kind::Bool,
@@ -223,11 +229,12 @@ impl Scope {
                 comparable(one.kind(), other.kind())?;
                 Bound::Compare(sign, one, other)
             }
-            Expr::In(one, others) => {
+            Expr::Property(value, key) => Bound::Property(boxed(value)?, key.clone()),
+            Expr::In(sign, one, others) => {
                 let one = boxed(one)?;
                 let others = others.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
                 others.iter().try_for_each(|other| comparable(one.kind(), other.kind()))?;
-                Bound::In(one, others)
+                Bound::In(sign, one, others)
             }
         })
     }
@@ -238,6 +245,7 @@ impl Scope {
             ("hash", [value]) => Bound::Hash(bind(value)?, None),
             ("hash", [value, Expr::Long(parts)]) if *parts > 0 => Bound::Hash(bind(value)?, Some(*parts)),
             ("tostring", [value]) => Bound::ToText(bind(value)?),
+            ("tolower", [value]) => Bound::ToLower(bind(value)?),
             ("pack_all", []) => Bound::PackAll(self.visible.clone()),
             ("estimate_data_size", [Expr::Star]) => {
                 let (whole, rest) = self.whole();

@@ -40,7 +40,8 @@ impl Token {
 }
 
 /// Longer ones first.
-const SIGNS: [&str; 16] = ["==", "!=", "<=", ">=", "..", "|", "(", ")", ",", "=", "<", ">", "*", "/", "+", "-"];
+const SIGNS: [&str; 19] =
+    ["==", "=~", "!=", "<=", ">=", "..", ".", "~", "|", "(", ")", ",", "=", "<", ">", "*", "/", "+", "-"];
 
 /// Splits a query into its words, up to and with [`Word::End`] or [`Word::Bad`].
 pub(crate) fn words(query: &str) -> Vec<Token> {
@@ -195,6 +196,7 @@ mod tests {
         check("T | take 5 // five\n", &[name("T"), Word::Sign("|"), name("take"), Word::Long(5)]);
         check("a>=1.5 b<2", &[name("a"), Word::Sign(">="), Word::Real(1.5), name("b"), Word::Sign("<"), Word::Long(2)]);
         check(r#""a\"b\n" 'it' @"c:\d""#, &[text("a\"b\n"), text("it"), text("c:\\d")]);
+        check("a.b =~ c", &[name("a"), Word::Sign("."), name("b"), Word::Sign("=~"), name("c")]);
         check("['a b'] _x1", &[Word::Quoted("a b".to_owned()), name("_x1")]);
         check("datetime(1970-01-01T00:00:01.0000001Z)", &[Word::Time(SECOND + 1)]);
         check("datetime( \"1970-01-02\" )", &[Word::Time(DAY)]);

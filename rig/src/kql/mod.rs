@@ -8,7 +8,7 @@ mod bind;
 pub(crate) mod cell;
 mod error;
 mod lex;
-mod parse;
+pub(crate) mod parse;
 pub(crate) mod run;
 mod summarize;
 mod table;

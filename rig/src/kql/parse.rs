@@ -89,9 +89,12 @@ pub(crate) enum Expr {
     /// `*` as an argument: all columns.
     Star,
     Call(String, Vec<Expr>),
-    /// `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `startswith`, `and`, `or`, and `+`, `-`, `*`, `/`.
+    /// `==`, `=~`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `startswith`, `and`, `or`, and `+`, `-`, `*`, `/`.
     Binary(&'static str, Box<Expr>, Box<Expr>),
-    In(Box<Expr>, Vec<Expr>),
+    /// One of a list, by `==` or, for `in~`, by `=~`.
+    In(&'static str, Box<Expr>, Vec<Expr>),
+    /// What stands under a key of a dynamic value: `properties.Severity`.
+    Property(Box<Expr>, String),
 }
 
 /// Parses a whole query. `now` is the time that `now()` and `ago()` go by, in ticks since the Unix epoch.
@@ -303,7 +306,8 @@ impl Parser {
     fn comparison(&mut self) -> Result<Expr, QueryError> {
         let left = self.sum()?;
         if self.takes_name("in") {
-            return Ok(Expr::In(Box::new(left), self.arguments()?));
+            let sign = if self.takes_sign("~") { "=~" } else { "==" };
+            return Ok(Expr::In(sign, Box::new(left), self.arguments()?));
         }
         if self.takes_name("between") {
             self.sign("(")?;
@@ -315,7 +319,7 @@ impl Parser {
             let below = Expr::Binary("<=", Box::new(left), Box::new(high));
             return Ok(Expr::Binary("and", Box::new(above), Box::new(below)));
         }
-        let signs = ["==", "!=", "<", "<=", ">", ">="].into_iter().find(|sign| self.takes_sign(sign));
+        let signs = ["==", "=~", "!=", "<", "<=", ">", ">="].into_iter().find(|sign| self.takes_sign(sign));
         let sign = signs.or_else(|| ["contains", "startswith"].into_iter().find(|name| self.takes_name(name)));
         match sign {
             Some(sign) => Ok(Expr::Binary(sign, Box::new(left), Box::new(self.sum()?))),
@@ -378,11 +382,22 @@ impl Parser {
                 let arguments = self.arguments()?;
                 return Ok(self.call(name, arguments));
             }
-            (Word::Name(name) | Word::Quoted(name), false) => Expr::Name(name),
+            (Word::Name(name) | Word::Quoted(name), false) => {
+                self.next();
+                return self.properties(Expr::Name(name));
+            }
             _ => return self.fail(),
         };
         self.next();
         Ok(operand)
+    }
+
+    /// The keys behind a name, each after a point.
+    fn properties(&mut self, mut value: Expr) -> Result<Expr, QueryError> {
+        while self.takes_sign(".") {
+            value = Expr::Property(Box::new(value), self.name()?);
+        }
+        Ok(value)
     }
 
     /// A call; times that go by the clock are known already.

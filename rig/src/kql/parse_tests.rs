@@ -94,7 +94,10 @@ fn conditions() {
         (name("a"), binary("==", name("b"), Expr::Bool(true)), binary("contains", name("c"), Expr::Text("x".into())));
     condition("a or b == true and c contains \"x\"", binary("or", a.clone(), binary("and", b.clone(), c.clone())));
     condition("(a or b == true) and c contains \"x\"", binary("and", binary("or", a.clone(), b), c));
-    condition("a in (1, 2.5)", Expr::In(Box::new(a.clone()), vec![Expr::Long(1), Expr::Real(2.5)]));
+    condition("a in (1, 2.5)", Expr::In("==", Box::new(a.clone()), vec![Expr::Long(1), Expr::Real(2.5)]));
+    condition("a in~ ('x')", Expr::In("=~", Box::new(a.clone()), vec![Expr::Text("x".to_owned())]));
+    let property = |value, key: &str| Expr::Property(Box::new(value), key.to_owned());
+    condition("a.b.c =~ 'x'", binary("=~", property(property(a.clone(), "b"), "c"), Expr::Text("x".to_owned())));
     condition("isnotempty(a)", call("isnotempty", vec![a.clone()]));
     condition("a < now()", binary("<", a.clone(), Expr::Time(NOW)));
     condition("a < now(-1d)", binary("<", a.clone(), Expr::Time(NOW - 864_000_000_000)));

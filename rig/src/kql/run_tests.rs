@@ -315,3 +315,13 @@ fn refused_for_what_it_means() {
     assert_eq!(code("T | extend x = datetime_diff('month', TimeGenerated, TimeGenerated)"), "SEM0219");
     assert_eq!(code("T | summarize percentile(N, 101)"), "SEM0260");
 }
+
+#[test]
+fn dynamic_values_are_looked_into_and_case_is_ignored_where_the_query_says_so() {
+    assert_eq!(numbers("T | where Props.n == 3"), [3]);
+    assert_eq!(numbers("T | where tostring(Props.n) in ('3', '4')"), [3, 4]);
+    assert_eq!(numbers("T | where isnull(Props.other.deeper) and N < 2"), [0, 1]);
+    assert_eq!(numbers("T | where Type =~ 't' and N < 2"), [0, 1]);
+    assert_eq!(numbers("T | where Name in~ ('NAME \"1\"', 'x')"), [1]);
+    assert_eq!(rows("T | where N == 1 | project tolower(Type), Props.n"), json!([["t", 1]]));
+}

@@ -75,6 +75,21 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// What stands under a key of a dynamic value.
+    pub(crate) fn property(&self, key: &str) -> Value<'static> {
+        let Self::Text(text) = self else { return Value::Null };
+        let Ok(mut object) = serde_json::from_str::<serde_json::Value>(text) else { return Value::Null };
+        match object.get_mut(key).map(serde_json::Value::take) {
+            None | Some(serde_json::Value::Null) => Value::Null,
+            Some(serde_json::Value::Bool(value)) => Value::Bool(value),
+            Some(serde_json::Value::Number(number)) => {
+                number.as_i64().map(Value::Long).or_else(|| number.as_f64().map(Value::Real)).unwrap_or(Value::Null)
+            }
+            Some(serde_json::Value::String(text)) => Value::Text(text.into()),
+            Some(nested) => Value::Text(nested.to_string().into()),
+        }
+    }
+
     /// The same value without a row behind it.
     pub(crate) fn into_owned(self) -> Value<'static> {
         match self {
@@ -142,6 +157,7 @@ impl<'a> Value<'a> {
         if let (Self::Text(one), Self::Text(other)) = (self, other) {
             match sign {
                 "contains" => return one.to_lowercase().contains(&other.to_lowercase()),
+                "=~" => return one.to_lowercase() == other.to_lowercase(),
                 "startswith" => return one.to_lowercase().starts_with(&other.to_lowercase()),
                 _ => {}
             }
@@ -152,7 +168,7 @@ impl<'a> Value<'a> {
         }
         let Some(order) = self.order(other) else { return sign == "!=" };
         match sign {
-            "==" => order.is_eq(),
+            "==" | "=~" => order.is_eq(),
             "!=" => order.is_ne(),
             "<" => order.is_lt(),
             "<=" => order.is_le(),
@@ -197,6 +213,8 @@ mod tests {
         check(Value::Text("a".into()), "==", Value::Text("A".into()), false);
         check(Value::Text("Abc".into()), "contains", Value::Text("BC".into()), true);
         check(Value::Text("Abc".into()), "startswith", Value::Text("b".into()), false);
+        check(Value::Text("Abc".into()), "=~", Value::Text("aBC".into()), true);
+        check(Value::Text("Abc".into()), "=~", Value::Text("ab".into()), false);
         check(Value::Null, "==", Value::Null, false);
         check(Value::Null, "!=", Value::Long(1), true);
         check(Value::Null, "<", Value::Long(1), false);
