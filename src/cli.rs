@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use anyhow::bail;
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::commands::reconcile::BinWidth;
 use crate::history::plan::SLICE_ROWS;
@@ -31,14 +32,14 @@ pub struct Cli {
 #[derive(Debug, Subcommand, PartialEq)]
 pub enum Command {
     /// Serve the Functions host (the default when the host starts the program).
+    #[command(after_help = "Example: sentinel-axiom serve --port 8080")]
     Serve {
         /// Port on 127.0.0.1, instead of the one that the host gives in FUNCTIONS_CUSTOMHANDLER_PORT.
         #[arg(long)]
         port: Option<u16>,
     },
     /// Sweep and ship in a loop, without Functions and without a queue.
-    ///
-    /// Example: `sentinel-axiom run --once`
+    #[command(after_help = "Example: sentinel-axiom run --once")]
     Run {
         /// Sweep once, ship what is there, and end; exit code 1 when a blob could not be shipped.
         #[arg(long)]
@@ -51,8 +52,7 @@ pub enum Command {
     #[command(subcommand)]
     Pull(PullCommand),
     /// How it goes, table by table: what waits, what was delivered, what went wrong last.
-    ///
-    /// Example: `sentinel-axiom status --watch`
+    #[command(after_help = "Example: sentinel-axiom status --watch")]
     Status {
         /// Look again every five seconds, and show how fast it goes.
         #[arg(long)]
@@ -68,8 +68,9 @@ pub enum Command {
         days: u32,
     },
     /// Compare rows per table and time bin in Log Analytics and in Axiom. Exit code 1 when they differ.
-    ///
-    /// Example: `sentinel-axiom reconcile --tables SigninLogs --from 2026-01-01 --to 2026-02-01 --html report.html`
+    #[command(
+        after_help = "Example: sentinel-axiom reconcile --tables SigninLogs --from 2026-01-01 --to 2026-02-01 --html report.html"
+    )]
     Reconcile {
         /// Which rows.
         #[command(flatten)]
@@ -88,8 +89,9 @@ pub enum Command {
         html: Option<PathBuf>,
     },
     /// Export all that Defender for Cloud says now, once: to a file, or to Axiom.
-    ///
-    /// Example: `sentinel-axiom snapshot alerts --severity high,medium --format csv --to alerts.csv`
+    #[command(
+        after_help = "Example: sentinel-axiom snapshot alerts --severity high,medium --format csv --to alerts.csv"
+    )]
     Snapshot(SnapshotArgs),
     /// Rows that were set aside because Axiom will not take them.
     #[command(subcommand)]
@@ -97,9 +99,34 @@ pub enum Command {
     /// Make datasets, map fields, a dashboard and monitors in Axiom, or put them right; what somebody else made is left alone.
     ///
     /// Needs the settings of Axiom and `TABLES` alone, and a token that may manage. Exit code 1 when something is not as wanted.
-    ///
-    /// Example: `sentinel-axiom provision --table SigninLogs --table AuditLogs --retention-days 90 --dry-run`
+    #[command(
+        after_help = "Example: sentinel-axiom provision --table SigninLogs --table AuditLogs --retention-days 90 --dry-run"
+    )]
     Provision(Provision),
+    /// Try everything that the settings promise, a line for each: who signs in, accounts, rights, queue, Axiom, clock.
+    ///
+    /// Changes nothing but a container of its own in each account, which goes afterwards. Exit code 1 when something failed, 64 when settings are wrong.
+    #[command(after_help = "Example: sentinel-axiom check --json")]
+    Check {
+        /// Also send a row to Axiom, into the dataset `sentinel-axiom-check`.
+        #[arg(long)]
+        write: bool,
+        /// JSON instead of lines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the script that lets a shell complete commands and options.
+    #[command(after_help = "Example: sentinel-axiom completions bash")]
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Write manual pages, one for each command, into a folder.
+    #[command(after_help = "Example: sentinel-axiom man share/man/man1")]
+    Man {
+        /// The folder; it is made where it is missing.
+        folder: PathBuf,
+    },
 }
 
 /// What to have in Axiom.
@@ -204,8 +231,7 @@ fn subscription(text: &str) -> Result<String, String> {
 #[derive(Debug, Subcommand, PartialEq, Eq)]
 pub enum RefusedCommand {
     /// Show how many rows are set aside, by dataset and reason.
-    ///
-    /// Example: `sentinel-axiom refused list am-securityevent/`
+    #[command(after_help = "Example: sentinel-axiom refused list am-securityevent/")]
     List {
         /// Only of sources whose `container/name` begins with this.
         #[arg(default_value = "")]
@@ -215,6 +241,7 @@ pub enum RefusedCommand {
         rows: bool,
     },
     /// Send what is set aside again; what is refused still stays.
+    #[command(after_help = "Example: sentinel-axiom refused replay am-securityevent/")]
     Replay {
         /// Only of sources whose `container/name` begins with this.
         #[arg(default_value = "")]
@@ -229,8 +256,7 @@ pub enum RefusedCommand {
 #[derive(Debug, Subcommand, PartialEq, Eq)]
 pub enum PullCommand {
     /// Run pulls when they are due, in a loop, without Functions.
-    ///
-    /// Example: `sentinel-axiom pull run inventory --once`
+    #[command(after_help = "Example: sentinel-axiom pull run inventory --once")]
     Run {
         /// Only this pull.
         name: Option<String>,
@@ -242,6 +268,7 @@ pub enum PullCommand {
         as_of: Option<Time>,
     },
     /// Show how far each pull has come, and its last runs.
+    #[command(after_help = "Example: sentinel-axiom pull status --json")]
     Status {
         /// A line of JSON for each pull.
         #[arg(long)]
@@ -253,8 +280,9 @@ pub enum PullCommand {
 #[derive(Debug, Subcommand, PartialEq, Eq)]
 pub enum HistoryCommand {
     /// Count rows and bytes by table and day, and say what moving them takes. Moves nothing.
-    ///
-    /// Example: `sentinel-axiom history estimate --tables SigninLogs,AuditLogs --from 2024-01-01 --to 2026-01-01`
+    #[command(
+        after_help = "Example: sentinel-axiom history estimate --tables SigninLogs,AuditLogs --from 2024-01-01 --to 2026-01-01"
+    )]
     Estimate {
         /// Which rows.
         #[command(flatten)]
@@ -264,8 +292,7 @@ pub enum HistoryCommand {
         json: bool,
     },
     /// Move rows, oldest first. Stop it anywhere; the same command goes on from there.
-    ///
-    /// Example: `sentinel-axiom history run --tables SigninLogs --from 2024-01-01 --to 2026-01-01`
+    #[command(after_help = "Example: sentinel-axiom history run --tables SigninLogs --from 2024-01-01 --to 2026-01-01")]
     Run {
         /// Which rows.
         #[command(flatten)]
@@ -278,6 +305,7 @@ pub enum HistoryCommand {
         queue: bool,
     },
     /// Show what is done, running and failed, with the reasons.
+    #[command(after_help = "Example: sentinel-axiom history status --manifest")]
     Status {
         /// A line of JSON for each job.
         #[arg(long)]
@@ -427,5 +455,27 @@ impl Command {
     #[must_use]
     pub fn owns_stdout(&self) -> bool {
         matches!(self, Self::Snapshot(SnapshotArgs { to: Place::Stdout, .. }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_shows_an_example_that_it_takes() {
+        fn check(command: &clap::Command, path: &str) {
+            if command.has_subcommands() {
+                return command.get_subcommands().for_each(|sub| check(sub, &format!("{path} {}", sub.get_name())));
+            }
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let example = help.strip_prefix("Example: ").unwrap_or_else(|| panic!("{path} has no example"));
+            assert!(example.starts_with(path), "{path}: {example}");
+            let parsed = Cli::try_parse_from(example.split_whitespace());
+            assert!(parsed.is_ok_and(|cli| cli.command.is_some()), "{example}");
+        }
+        check(&<Cli as CommandFactory>::command(), "sentinel-axiom");
     }
 }

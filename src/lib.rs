@@ -3,6 +3,7 @@
 //! The modules stand in the order of the flow: wake, source, lines, batch, axiom, settle. `ARCHITECTURE.md` has the picture.
 
 pub mod app;
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod log;

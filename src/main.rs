@@ -1,16 +1,18 @@
 //! The program: start-up in order, then one command.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use sentinel_axiom::app::App;
 use sentinel_axiom::azure::StorageError;
 use sentinel_axiom::cli::{Cli, Command, HistoryCommand, Provision, PullCommand, RefusedCommand, Time, What};
+use sentinel_axiom::commands::check::Told;
 use sentinel_axiom::commands::history::How;
 use sentinel_axiom::commands::pull::Which;
 use sentinel_axiom::commands::reconcile::Report;
 use sentinel_axiom::commands::status::Wanted;
-use sentinel_axiom::commands::{self, refused, run, serve};
+use sentinel_axiom::commands::{self, help, refused, run, serve};
 use sentinel_axiom::history::History;
 use sentinel_axiom::pulls::{Pulls, PullsError};
 use sentinel_axiom::report::chain;
@@ -26,15 +28,19 @@ fn main() -> ExitCode {
         <Cli as clap::CommandFactory>::command().print_help().ok();
         return ExitCode::from(USAGE);
     };
-    if let Command::Provision(what) = command {
-        return match ProvisionSettings::read(variables()) {
+    // These need no settings, or say themselves what is wrong with them.
+    match command {
+        Command::Check { write, json } => run_to_end(tracing::Level::ERROR, true, check(&platform, write, json)),
+        Command::Completions { shell } => ended("write", help::completions(shell, &mut std::io::stdout())),
+        Command::Man { folder } => ended("write", help::man(&folder)),
+        Command::Provision(what) => match ProvisionSettings::read(variables()) {
             Ok(settings) => run_to_end(settings.log_level, false, provision(settings, what)),
             Err(problems) => wrong(&problems),
-        };
-    }
-    match Settings::read(variables()) {
-        Ok(settings) => run_to_end(settings.log_level, command.owns_stdout(), start(command, settings, &platform)),
-        Err(problems) => wrong(&problems),
+        },
+        command => match Settings::read(variables()) {
+            Ok(settings) => run_to_end(settings.log_level, command.owns_stdout(), start(command, settings, &platform)),
+            Err(problems) => wrong(&problems),
+        },
     }
 }
 
@@ -52,39 +58,67 @@ fn run_to_end(log_level: tracing::Level, stdout_is_taken: bool, work: impl Futur
     }
 }
 
+/// Tells of an error where no logging has started, since there are no settings.
+fn ended(doing: &str, done: std::io::Result<()>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            sentinel_axiom::log::say(&format!("{doing}: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn check(platform: &Platform, write: bool, json: bool) -> ExitCode {
+    let plain = variables().any(|(name, value)| name == "NO_COLOR" && !value.is_empty()); // no-color.org
+    let told = Told { json, colour: !plain && std::io::stdout().is_terminal() };
+    match commands::check::check(variables().collect(), platform, write, told, &mut std::io::stdout()).await {
+        Ok(code) => ExitCode::from(code),
+        Err(_) => ExitCode::FAILURE, // Nobody can be told that stdout is closed.
+    }
+}
+
 /// The environment. `std::env::vars` would panic at a variable that is no text, although it may be none of our business.
 fn variables() -> impl Iterator<Item = (String, String)> {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
+async fn serve_host(port: Option<u16>, settings: Settings, platform: &Platform) -> ExitCode {
+    let port = port.or(platform.handler_port).unwrap_or(8080);
+    let listener = match serve::bind(port).await {
+        Ok(listener) => listener,
+        Err(error) => return failed(&format!("bind port {port} of this machine"), &error),
+    };
+    let app = match App::connect(settings, platform) {
+        Ok(app) => app,
+        Err(error) => return failed("start", &error),
+    };
+    let parts = match serve::Parts::connect(app, platform) {
+        Ok(parts) => parts,
+        Err(error) => return failed("start", &error),
+    };
+    if let Err(error) = serve::serve(parts, listener, stop::when_asked_or_orphaned()).await {
+        return failed("serve", &error);
+    }
+    // The host never restarts a handler that ends with 0.
+    ExitCode::FAILURE
+}
+
 async fn start(command: Command, settings: Settings, platform: &Platform) -> ExitCode {
     if let Command::Serve { port } = command {
-        let port = port.or(platform.handler_port).unwrap_or(8080);
-        let listener = match serve::bind(port).await {
-            Ok(listener) => listener,
-            Err(error) => return failed(&format!("bind port {port} of this machine"), &error),
-        };
-        let app = match App::connect(settings, platform) {
-            Ok(app) => app,
-            Err(error) => return failed("start", &error),
-        };
-        let parts = match serve::Parts::connect(app, platform) {
-            Ok(parts) => parts,
-            Err(error) => return failed("start", &error),
-        };
-        if let Err(error) = serve::serve(parts, listener, stop::when_asked_or_orphaned()).await {
-            return failed("serve", &error);
-        }
-        // The host never restarts a handler that ends with 0.
-        return ExitCode::FAILURE;
+        return serve_host(port, settings, platform).await;
     }
     let app = match App::connect(settings, platform) {
         Ok(app) => app,
         Err(error) => return failed("start", &error),
     };
     match command {
-        Command::Serve { .. } | Command::Provision(_) => unreachable!("handled before"),
+        Command::Serve { .. }
+        | Command::Provision(_)
+        | Command::Check { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. } => unreachable!("handled before"),
         Command::Run { once } => match run_with_pulls(&app, platform, once).await {
             Ok(done) if once && done.failed > 0 => ExitCode::FAILURE,
             Ok(_) => ExitCode::SUCCESS,

@@ -195,6 +195,7 @@ fn the_core_is_pure() {
         "src/pulls/page.rs",
         "src/pulls/seen.rs",
         "src/kusto/schema.rs",
+        "src/check/finding.rs",
         "src/provision/compare.rs",
         "src/provision/map_fields.rs",
         "src/provision/template.rs",

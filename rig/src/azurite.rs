@@ -20,7 +20,7 @@ pub(crate) const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq
 pub const IDENTITY: Identity = Identity::Developer;
 
 /// Accounts beside the well-known one, so that tests can share an emulator without seeing each other.
-const ACCOUNTS: usize = 500;
+const ACCOUNTS: usize = 600;
 
 /// A running Azurite. Ends when dropped, and also when its owner is killed: it watches its end of our pipe.
 pub struct Azurite {

@@ -11,6 +11,7 @@ pub mod dataset;
 mod delivery;
 mod http;
 pub mod labels;
+pub mod look;
 pub mod manage;
 mod outcome;
 mod packed;

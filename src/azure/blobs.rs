@@ -9,8 +9,8 @@ use azure_core::http::headers::Headers;
 use azure_core::http::{Etag, RequestContent, StatusCode};
 use azure_storage_blob::models::{
     AppendBlobClientCreateOptions, BlobClientDeleteOptions, BlobClientGetPropertiesResultHeaders,
-    BlobClientSetMetadataOptions, BlobContainerClientListBlobsOptions, BlobServiceClientListContainersOptions,
-    BlobType, BlockBlobClientUploadOptions, ListBlobsIncludeItem,
+    BlobClientSetMetadataOptions, BlobContainerClientListBlobsOptions, BlobType, BlockBlobClientUploadOptions,
+    ListBlobsIncludeItem,
 };
 use azure_storage_blob::{BlobClient, BlobServiceClient};
 use bytes::Bytes;
@@ -29,7 +29,7 @@ const PUT_TRIES: Duration = Duration::from_secs(30);
 
 /// One account's blobs. Cheap to clone; all clones share the connections.
 #[derive(Clone)]
-pub struct Blobs(Arc<BlobServiceClient>);
+pub struct Blobs(pub(super) Arc<BlobServiceClient>);
 
 /// The version of a blob's state, as the service names it (an ETag). Every write to the blob, ours included, changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,13 +161,7 @@ impl Blobs {
 
     /// The containers whose names begin with `prefix`, page by page.
     pub fn containers(&self, prefix: &str) -> impl Stream<Item = Result<String, StorageError>> + Send + use<> {
-        let doing = format!("list containers {prefix}*");
-        let options = BlobServiceClientListContainersOptions { prefix: Some(prefix.to_owned()), ..Default::default() };
-        let service = self.0.clone();
-        futures::stream::once(async move { service.list_containers(Some(options)) })
-            .try_flatten()
-            .map_ok(|container| container.name.unwrap_or_default())
-            .map_err(move |error| StorageError::new(doing.clone(), error))
+        self.container_facts(prefix).map_ok(|container| container.name)
     }
 
     /// The blobs of a container whose names begin with `prefix`, with their metadata, page by page in the order of their names.
@@ -369,6 +363,6 @@ pub(super) fn version(headers: &Headers) -> Option<Version> {
     headers.get_optional_string(&"etag".into()).map(Version)
 }
 
-fn date(headers: &Headers) -> Option<OffsetDateTime> {
+pub(super) fn date(headers: &Headers) -> Option<OffsetDateTime> {
     azure_core::time::parse_rfc7231(headers.get_optional_str(&"date".into())?).ok()
 }

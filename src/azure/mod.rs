@@ -1,5 +1,6 @@
 //! The doors to Azure. Only here an SDK type is named.
 
+mod account;
 mod blobs;
 mod connect;
 mod login;
@@ -8,10 +9,11 @@ mod reader;
 mod shared_key;
 mod transport;
 
+pub use account::{AccountFacts, Container, Deleted};
 pub use blobs::{Blobs, Listed, Outcome, Properties, Version};
 pub use connect::{connect_blobs, connect_queue};
 pub use login::{Login, LoginError};
-pub use queue::Queue;
+pub use queue::{Peeked, Queue};
 pub use reader::{ReadError, Reader};
 
 /// Something that the storage service did not do.
@@ -46,6 +48,26 @@ impl StorageError {
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.source.http_status().map(Into::into)
+    }
+
+    /// The service's error code, such as `AuthorizationFailure` ("Common REST API error codes" and those of each service).
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self.source.kind() {
+            azure_core::error::ErrorKind::HttpResponse { error_code, .. } => error_code.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The service's clock when it refused (UTC), to the second.
+    #[must_use]
+    pub fn served(&self) -> Option<time::OffsetDateTime> {
+        match self.source.kind() {
+            azure_core::error::ErrorKind::HttpResponse { raw_response: Some(response), .. } => {
+                blobs::date(response.headers())
+            }
+            _ => None,
+        }
     }
 
     /// True when waiting cannot help: someone has to change a setting or a role.

@@ -1,5 +1,7 @@
 //! One file for each command.
 
+pub mod check;
+pub mod help;
 pub mod history;
 pub mod provision;
 pub mod pull;

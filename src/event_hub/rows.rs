@@ -93,12 +93,13 @@ fn row(object: &[u8], message: &Message, row_bytes: usize) -> Result<(String, Ve
     row.truncate(row.trim_ascii_end().len());
     let members: Map<String, Value> =
         serde_json::from_slice(object).map_err(|error| BadRow::NotJson(error.column()))?;
-    if !members.contains_key("_time") && !has_time(&members) {
-        if let Some(time) = kind::own_time(&members).or(message.enqueued).and_then(text) {
-            row.pop();
-            let comma = if members.is_empty() { "" } else { "," };
-            row.extend_from_slice(format!("{comma}\"_time\":\"{time}\"}}").as_bytes());
-        }
+    if !members.contains_key("_time")
+        && !has_time(&members)
+        && let Some(time) = kind::own_time(&members).or(message.enqueued).and_then(text)
+    {
+        row.pop();
+        let comma = if members.is_empty() { "" } else { "," };
+        row.extend_from_slice(format!("{comma}\"_time\":\"{time}\"}}").as_bytes());
     }
     Ok((kind::table(&members), row))
 }

@@ -68,7 +68,7 @@ impl Hunting {
 }
 
 /// What a token must be for. The national clouds' addresses are their names; others, such as regional ones, are the public cloud.
-fn scope(url: &Url, api: HuntingApi) -> String {
+pub(crate) fn scope(url: &Url, api: HuntingApi) -> String {
     let host = url.host_str().unwrap_or_default();
     let named = ["graph.microsoft.us", "dod-graph.microsoft.us", "microsoftgraph.chinacloudapi.cn"].contains(&host)
         || host.ends_with(".security.microsoft.us");

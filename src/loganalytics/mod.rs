@@ -102,7 +102,7 @@ impl LogAnalytics {
 }
 
 /// What a token must be for. The public cloud has two addresses and one name.
-fn scope(url: &Url) -> String {
+pub(crate) fn scope(url: &Url) -> String {
     let national = url.host_str().filter(|host| ["api.loganalytics.us", "api.loganalytics.azure.cn"].contains(host));
     format!("https://{}/.default", national.unwrap_or("api.loganalytics.io"))
 }

@@ -9,6 +9,7 @@ mod log_analytics;
 mod platform;
 mod problem;
 mod pulls;
+mod readable;
 mod reader;
 mod resource_graph;
 mod storage;
@@ -24,6 +25,7 @@ pub use log_analytics::{HistorySettings, LogAnalyticsSettings};
 pub use platform::{Identity, Platform};
 pub use problem::{Problem, Problems};
 pub use pulls::{HuntingApi, HuntingSettings, PullSettings, PullsFrom};
+pub use readable::Readable;
 pub use resource_graph::ResourceGraphSettings;
 pub use storage::Storage;
 pub use table::{SETTINGS, Setting};
@@ -32,6 +34,7 @@ pub use tables::TableFilter;
 use crate::batch::BatchLimits;
 use problem::quote;
 use reader::Reader;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Everything that can be set, checked and typed.
@@ -94,6 +97,12 @@ pub enum AfterDelivery {
     Keep,
 }
 
+/// Seconds that `SETTLE_AFTER` may be.
+const SETTLE_AFTER: RangeInclusive<u64> = 1..=172_800;
+
+/// The words of `AFTER_DELIVERY`.
+const AFTER_DELIVERY: [(&str, AfterDelivery); 2] = [("delete", AfterDelivery::Delete), ("keep", AfterDelivery::Keep)];
+
 /// The settings of `provision`, which reaches Axiom alone: it runs where there is no storage, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProvisionSettings {
@@ -152,9 +161,8 @@ impl Settings {
         let refused_container = read_container(r, "REFUSED_CONTAINER");
         let receipts_container = read_container(r, "RECEIPTS_CONTAINER");
         let events_container = read_container(r, "EVENTS_CONTAINER");
-        let settle_after = r.seconds("SETTLE_AFTER", 1..=172_800);
-        let after_delivery = [("delete", AfterDelivery::Delete), ("keep", AfterDelivery::Keep)];
-        let after_delivery = r.choice("AFTER_DELIVERY", &after_delivery);
+        let settle_after = r.seconds("SETTLE_AFTER", SETTLE_AFTER);
+        let after_delivery = r.choice("AFTER_DELIVERY", &AFTER_DELIVERY);
         let tables = TableFilter::read(r);
         let batch = read_batch(r);
         let uploads = r.count("UPLOADS", 1..=64);

@@ -36,6 +36,8 @@ pub struct Found {
     pub waiting: u64,
     /// Bytes that are not delivered.
     pub waiting_bytes: u64,
+    /// When the one of these blobs that has been left alone for longest was written to (UTC). Not the age of its folder: late rows go to old folders.
+    pub oldest_write: Option<OffsetDateTime>,
     /// Names that are not those of data export, the first few.
     pub strange: Vec<String>,
     /// Containers that could not be listed.
@@ -147,6 +149,9 @@ impl Found {
         };
         self.waiting += 1;
         self.waiting_bytes += listed.length - offset;
+        if offset < listed.length {
+            self.oldest_write = Some(self.oldest_write.map_or(listed.modified, |oldest| oldest.min(listed.modified)));
+        }
         Some(Work { folder: blob.folder_time().unix_timestamp(), blob, offset })
     }
 
@@ -154,6 +159,7 @@ impl Found {
         self.blobs += more.blobs;
         self.waiting += more.waiting;
         self.waiting_bytes += more.waiting_bytes;
+        self.oldest_write = self.oldest_write.into_iter().chain(more.oldest_write).min();
         self.strange.extend(more.strange);
         self.strange.truncate(STRANGE);
         self.failed.extend(more.failed);

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 const DEEPEST: usize = 6;
 
 /// The envelope, unwrapped.
+#[derive(Default)]
 pub(super) struct Envelope {
     /// Everything in `Data` that is an object, under whatever binding name, in order.
     pub(super) events: Vec<Map<String, Value>>,
@@ -40,11 +41,18 @@ impl Envelope {
             Some(number) => number.as_u64().and_then(|number| u32::try_from(number).ok()),
             None => None,
         };
-        let mut envelope = Self { events: Vec::new(), ignored: Vec::new(), dequeue_count };
+        let mut envelope = Self { dequeue_count, ..Self::default() };
         for value in wire.data.into_iter().map(|(_, value)| value) {
             envelope.unwrap(value, DEEPEST);
         }
         Ok(envelope)
+    }
+
+    /// What the text of a message holds, without the host's envelope around it.
+    pub(super) fn of_message(text: &str) -> Self {
+        let mut envelope = Self::default();
+        envelope.unwrap(Value::String(text.to_owned()), DEEPEST);
+        envelope
     }
 
     fn unwrap(&mut self, value: Value, depth: usize) {

@@ -126,8 +126,17 @@ impl Wake {
 }
 
 impl BlobWake {
+    /// Reads a message as it stands on the work queue, for those who look at the queue themselves.
+    #[must_use]
+    pub fn of_message(text: &str, account: &Url) -> Self {
+        Self::of(Envelope::of_message(text), account)
+    }
+
     fn parse(body: &[u8], account: &Url) -> Result<Self, WakeError> {
-        let Envelope { events, mut ignored, dequeue_count } = Envelope::parse(body)?;
+        Envelope::parse(body).map(|envelope| Self::of(envelope, account))
+    }
+
+    fn of(Envelope { events, mut ignored, dequeue_count }: Envelope, account: &Url) -> Self {
         let mut hints = Vec::new();
         for event in &events {
             match event::to_hint(event, account) {
@@ -135,7 +144,7 @@ impl BlobWake {
                 Err(why) => ignored.push(Ignored::new(event::name(event), why)),
             }
         }
-        Ok(Self { hints, ignored, dequeue_count })
+        Self { hints, ignored, dequeue_count }
     }
 }
 

@@ -7,6 +7,7 @@ mod support;
 
 mod ahead;
 mod answers;
+mod check;
 mod claims;
 mod configuration;
 mod container;

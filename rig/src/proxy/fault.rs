@@ -19,8 +19,14 @@ pub enum Operation {
     Delete,
     /// Put Blob.
     Put,
-    /// List Containers, List Blobs.
+    /// List Blobs.
     List,
+    /// List Containers.
+    ListContainers,
+    /// Get Account Information.
+    Account,
+    /// Get Blob Service Properties.
+    Service,
     /// Anything else, such as Create Container.
     Other,
 }
@@ -30,6 +36,10 @@ pub enum Operation {
 pub enum Fault {
     /// Answered with this status and error code, and not carried out.
     Refuse(u16, &'static str),
+    /// Answered 200 with this body (XML), and not carried out.
+    Answer(String),
+    /// Carried out, and answered with this header, besides or instead of what the service says.
+    Header(&'static str, String),
     /// The connection is reset; nothing was carried out.
     ResetBefore,
     /// Carried out, and the connection is reset without an answer: its outcome is unknown.
@@ -57,6 +67,9 @@ impl Operation {
         let is_blob = path.trim_matches('/').splitn(3, '/').count() == 3;
         let has = |parameter: &str| query.split('&').any(|pair| pair == parameter);
         match method.as_str() {
+            "GET" if has("restype=account") => Self::Account,
+            "GET" if has("restype=service") && has("comp=properties") => Self::Service,
+            "GET" if has("comp=list") && !has("restype=container") => Self::ListContainers,
             "GET" if has("comp=list") => Self::List,
             "GET" if is_blob => Self::Read,
             "HEAD" if is_blob => Self::Look,
@@ -88,7 +101,7 @@ impl Fault {
     /// The client is not served, as far as it can tell.
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        !matches!(self, Self::Delay(_) | Self::BreakBody)
+        !matches!(self, Self::Delay(_) | Self::BreakBody | Self::Answer(_) | Self::Header(..))
     }
 }
 
@@ -118,7 +131,9 @@ mod tests {
         let check = |method: Method, path: &str, query: &str, expected| {
             assert_eq!(Operation::of(&method, path, query), expected, "{method} {path}?{query}");
         };
-        check(Method::GET, "/a/", "comp=list&prefix=am-", Operation::List);
+        check(Method::GET, "/a/", "comp=list&prefix=am-", Operation::ListContainers);
+        check(Method::GET, "/a/", "comp=properties&restype=account", Operation::Account);
+        check(Method::GET, "/a/", "comp=properties&restype=service", Operation::Service);
         check(Method::GET, "/a/am-x", "restype=container&comp=list", Operation::List);
         check(Method::GET, "/a/am-x/y=1/z.json", "", Operation::Read);
         check(Method::HEAD, "/a/am-x/y=1/z.json", "", Operation::Look);

@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, CONTENT_TYPE, TRANSFER_ENCODING, USER_AGENT};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -136,6 +136,7 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
     let fault = shared.fault_for(&request);
     match &fault {
         Some(Fault::Refuse(status, code)) => return Ok(refusal(*status, code, request.method() == Method::HEAD)),
+        Some(Fault::Answer(body)) => return Ok(answer(200, body.clone())),
         Some(Fault::ResetBefore) => return Err(reset()),
         Some(Fault::Delay(wait)) => tokio::time::sleep(*wait).await,
         Some(Fault::KillBefore) => return shared.until_killed().await,
@@ -145,6 +146,12 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
     match fault {
         Some(Fault::ResetAfter) => Err(reset()),
         Some(Fault::KillAfter) => shared.until_killed().await,
+        Some(Fault::Header(name, value)) => {
+            let mut response = response;
+            let value = HeaderValue::from_str(&value).expect("the headers of faults are those of HTTP");
+            response.headers_mut().insert(name, value);
+            Ok(response)
+        }
         Some(Fault::BreakBody) => {
             let (parts, body) = response.into_parts();
             let body = body.collect().await?.to_bytes();
@@ -189,17 +196,22 @@ impl Shared {
 }
 
 /// An error as the blob service words it. Source: Microsoft, "Status and error codes" of the storage services REST API.
-fn refusal(status: u16, code: &str, is_head: bool) -> Response<Body> {
+fn refusal(status: u16, code: &'static str, is_head: bool) -> Response<Body> {
     let text = format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code><Message>{code}.</Message></Error>"
     );
-    let body = if is_head { Bytes::new() } else { Bytes::from(text) };
+    let mut response = answer(status, if is_head { String::new() } else { text });
+    response.headers_mut().insert("x-ms-error-code", HeaderValue::from_static(code));
+    response
+}
+
+/// An answer with a body of XML.
+fn answer(status: u16, body: String) -> Response<Body> {
     let response = Response::builder()
         .status(StatusCode::from_u16(status).expect("the statuses of faults are those of HTTP"))
         .header(CONTENT_TYPE, "application/xml")
-        .header("x-ms-error-code", code)
         .header("x-ms-version", "2025-11-05");
     response
-        .body(Full::new(body).map_err(|never| match never {}).boxed())
+        .body(Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed())
         .expect("all names and values are visible ASCII")
 }
