@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Looks at the status page in headless Chromium, as wide as a phone and as a desk: nothing may stick out to the side, and nothing may be asked for from elsewhere.
-#   .ci/status-page.sh [--picture]     with --picture, renews docs/status-phone.png
+#   .ci/status-page.sh [--picture]     with --picture, renews docs/status-phone.png and docs/dashboard.png
 # Chromium is Debian's package; it is installed where that can be done without asking.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,5 +37,7 @@ HTML
 done
 if [ "${1:-}" = --picture ]; then
   browser --window-size=390,1210 --force-device-scale-factor=2 --screenshot="$PWD/docs/status-phone.png" "file://$work/page.html"
-  echo "docs/status-phone.png is renewed"
+  cargo run --quiet --bin dashboard-page >"$work/dashboard.html"
+  browser --window-size=1200,1270 --screenshot="$PWD/docs/dashboard.png" "file://$work/dashboard.html"
+  echo "docs/status-phone.png and docs/dashboard.png are renewed"
 fi

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod bench_history;
 pub mod bench_pulls;
 pub mod content;
+pub mod dashboard;
 pub mod demo;
 mod door;
 mod fault;
