@@ -200,8 +200,9 @@ async fn check(case: &Case) {
 fn assert_one_error<'a>(what: &str, words: &[&str], lines: impl Iterator<Item = &'a str>) {
     let parse =
         |line: &str| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{what}: {error}: {line}"));
-    let errors: Vec<Value> = lines.map(parse).filter(|line| line["level"] == "ERROR").collect();
-    let [error] = &errors[..] else { panic!("{what}: {} errors: {errors:#?}", errors.len()) };
+    let lines: Vec<Value> = lines.map(parse).collect();
+    let errors: Vec<&Value> = lines.iter().filter(|line| line["level"] == "ERROR").collect();
+    let [error] = &errors[..] else { panic!("{what}: {} errors: {lines:#?}", errors.len()) };
     let said = error["error"].as_str().unwrap_or_else(|| panic!("{what}: {error}"));
     assert!(words.iter().all(|word| said.contains(word)), "{what}: {said}");
 }

@@ -176,7 +176,7 @@ async fn an_invocation_that_makes_no_sense_is_refused_in_json() {
         let (status, answer) = invoke(&host, function, &recorded_body("http")).await;
         assert!((400..500).contains(&status) && answer["error"].is_string(), "{function}: {status} {answer}");
     }
-    let (status, answer) = invoke(&host, BLOB_TRIGGER, &" ".repeat(17 << 20)).await;
+    let (status, answer) = invoke(&host, BLOB_TRIGGER, &" ".repeat(129 << 20)).await;
     assert!(status == 413 && answer["error"].is_string(), "{answer}");
     // Neither does the host send these, but a redirect or an empty answer to anything could come to mean something.
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();

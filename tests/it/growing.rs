@@ -81,6 +81,7 @@ async fn metadata_that_is_not_ours_is_left_as_it_is() {
     world.run_once().await;
     let mut metadata = world.properties(&name).await.expect("the blob stays").metadata;
     assert_eq!(metadata.remove("axiom_shipped"), Some(rows(0..5).len().to_string()));
+    assert_eq!(metadata.remove("axiom_rows").as_deref(), Some("5+0"));
     // Names of metadata are compared without regard to case.
     let expected = foreign.map(|(name, value)| (name.to_lowercase(), value.to_owned()));
     assert_eq!(metadata, expected.into());

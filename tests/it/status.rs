@@ -148,6 +148,7 @@ async fn each_visit_and_each_sweep_is_told_in_the_dataset_for_telemetry() {
     ] {
         assert!(!visit[name].is_null(), "{name}: {visit}");
     }
+    assert_eq!(visit["bytes"].as_u64(), Some(rows(0..10).len() as u64), "of the rows that were delivered: {visit}");
     let sweep = of("sweep");
     assert_eq!((sweep["blobs"].as_u64(), sweep["waiting_blobs"].as_u64()), (Some(1), Some(1)), "{sweep}");
     assert!(sweep["oldest_seconds"].as_u64().is_some(), "{sweep}");
