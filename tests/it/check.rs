@@ -586,9 +586,11 @@ async fn addresses_that_are_dead_end_the_check_within_seconds() {
     let dead = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", dead.local_addr().unwrap());
     let mut deployment = Deployment::new(USUAL).await;
-    let storage =
-        format!("AccountName=a;AccountKey=c2VjcmV0IGtleQ==;BlobEndpoint={address}/a;QueueEndpoint={address}/a");
-    deployment.world.set("EXPORT_STORAGE", &storage).set("AzureWebJobsStorage", &storage).set("AXIOM_URL", &address);
+    for (setting, name) in [("EXPORT_STORAGE", "a"), ("AzureWebJobsStorage", "b")] {
+        let endpoints = format!("BlobEndpoint={address}/{name};QueueEndpoint={address}/{name}");
+        deployment.world.set(setting, format!("AccountName={name};AccountKey=c2VjcmV0IGtleQ==;{endpoints}"));
+    }
+    deployment.world.set("AXIOM_URL", &address);
     let begun = Instant::now();
     let (code, troubles) = deployment.troubles().await;
     assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());

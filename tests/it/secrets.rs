@@ -57,7 +57,8 @@ async fn print_all(day: fn(&mut World)) -> Printed {
     world.put(&blob_name(0), format!("{}nope\n", rows(0..5)).as_bytes()).await;
     day(&mut world);
     let mut text = String::new();
-    for args in [&["run", "--once"][..], &["refused", "list", "--rows"], &["refused", "replay"]] {
+    for args in [&["run", "--once"][..], &["refused", "list", "--rows"], &["refused", "replay"], &["check", "--write"]]
+    {
         let ran = world.run(args).await;
         text += &ran.output;
         if ran.code == Some(64) {
