@@ -72,7 +72,7 @@ resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2024-01-01'
     deleteRetentionPolicy: {
       enabled: false
     }
-    // A container that somebody deletes by hand can be had back for a week; the program never deletes containers.
+    // A container that somebody deletes by hand can be had back for a week; the program deletes none but those, empty, that `check` makes for its probe.
     containerDeleteRetentionPolicy: {
       enabled: true
       days: 7
