@@ -9,6 +9,7 @@ if ! command -v chromium >/dev/null; then
     echo "there is no chromium: install it (Debian: apt-get install chromium)" >&2
     exit 1
   fi
+  export DEBIAN_FRONTEND=noninteractive
   apt-get -qq update && apt-get -qq install --no-install-recommends chromium >/dev/null
 fi
 work=$(mktemp -d)
