@@ -35,7 +35,7 @@ overlap = "2h"
 schedule = "0 0 * * * *"
 destination = { axiom = "failed-logons" }
 "#;
-    let pulls = read("pulls.toml", text).unwrap();
+    let pulls = read("pulls.toml", text).expect("a file without mistakes");
     assert_eq!(pulls.len(), 3);
     let Mode::Incremental(by) = &pulls[0].mode else { panic!("{:?}", pulls[0].mode) };
     assert_eq!((by.watermark.as_str(), by.lag.as_secs(), by.overlap.as_secs()), (INGESTION_TIME, 300, 600));
