@@ -5,12 +5,13 @@ mod faults;
 mod limits;
 mod query;
 mod samples;
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::sync::OnceLock;
-
-use reqwest::header::HeaderMap;
-use rig::hunting::{Hunting, Identity, Kind, Options, Table};
+use rig::hunting::{Hunting, Kind, Options, Table};
 use serde_json::{Value, json};
+
+use support::{Answer, client, send, token};
 
 const GRAPH: &str = "/v1.0/security/runHuntingQuery";
 const SECURITY: &str = "/api/advancedhunting/run";
@@ -30,26 +31,7 @@ async fn start(options: Options) -> Hunting {
     service
 }
 
-fn client() -> reqwest::Client {
-    static CLIENT: OnceLock<()> = OnceLock::new();
-    CLIENT.get_or_init(rig::install_tls);
-    // No pool: each test's runtime ends with the test, and its connections with it.
-    reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("build a client")
-}
-
-/// A whole answer.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
-
 impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
-    }
-
     /// Seconds of `Retry-After`.
     fn retry_after(&self) -> Option<u64> {
         self.headers.get("Retry-After")?.to_str().ok()?.parse().ok()
@@ -75,20 +57,6 @@ impl Answer {
         let rows = self.rows();
         rows.as_array().expect("rows").iter().map(|row| row["N"].as_i64().expect("a number")).collect()
     }
-}
-
-/// Sends, and reads the answer to its end; an error means that the connection broke somewhere.
-async fn send(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
-    let response = request.send().await?;
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Ok(Answer { status, headers, body: response.bytes().await?.to_vec() })
-}
-
-/// A token of an identity.
-async fn token(identity: &Identity, resource: &str) -> String {
-    let request = client().get(identity.url()).query(&[("api-version", "2019-08-01"), ("resource", resource)]);
-    let answer = send(request.header("X-IDENTITY-HEADER", identity.header())).await.expect("an answer").json();
-    answer["access_token"].as_str().expect("a token").to_owned()
 }
 
 /// A request with a good token to one of the doors.

@@ -5,13 +5,14 @@ mod python;
 mod query;
 mod queued;
 mod stream;
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::sync::OnceLock;
-
-use reqwest::header::HeaderMap;
 use rig::azurite::Azurite;
 use rig::kusto::{Kind, Kusto, Options};
 use serde_json::{Value, json};
+
+use support::{Answer, client, send, token};
 
 const DATABASE: &str = "db";
 
@@ -30,26 +31,7 @@ async fn start(options: Options) -> Kusto {
     service
 }
 
-fn client() -> reqwest::Client {
-    static CLIENT: OnceLock<()> = OnceLock::new();
-    CLIENT.get_or_init(rig::install_tls);
-    // No pool: each test's runtime ends with the test, and its connections with it.
-    reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("build a client")
-}
-
-/// A whole answer.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
-
 impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
-    }
-
     /// The rows of the first version's first table.
     fn rows(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.json());
@@ -65,24 +47,9 @@ impl Answer {
     }
 }
 
-/// Sends, and reads the answer to its end; an error means that the connection broke somewhere.
-async fn send(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
-    let response = request.send().await?;
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Ok(Answer { status, headers, body: response.bytes().await?.to_vec() })
-}
-
-/// A token of the stand-in's identity.
-async fn token(service: &Kusto, resource: &str) -> String {
-    let identity = service.identity();
-    let request = client().get(identity.url()).query(&[("api-version", "2019-08-01"), ("resource", resource)]);
-    let answer = send(request.header("X-IDENTITY-HEADER", identity.header())).await.expect("an answer").json();
-    answer["access_token"].as_str().expect("a token").to_owned()
-}
-
 /// A request with a good token.
 async fn post(service: &Kusto, path: &str) -> reqwest::RequestBuilder {
-    let token = token(service, "https://kusto.kusto.windows.net").await;
+    let token = token(service.identity(), "https://kusto.kusto.windows.net").await;
     client().post(format!("{}{path}", service.url())).bearer_auth(token)
 }
 

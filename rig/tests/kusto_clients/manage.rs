@@ -33,8 +33,8 @@ async fn who_may_come_in() {
         };
         send(request).await.expect("an answer")
     };
-    let good = token(&service, "https://kusto.kusto.windows.net").await;
-    let other = token(&service, "https://graph.microsoft.com").await;
+    let good = token(service.identity(), "https://kusto.kusto.windows.net").await;
+    let other = token(service.identity(), "https://graph.microsoft.com").await;
     assert_eq!(status(Some(&good)).await.status, 200);
     for wrong in [None, Some(other.as_str()), Some("guessed")] {
         let answer = status(wrong).await;
@@ -67,7 +67,7 @@ async fn one_identity_opens_all() {
     assert_eq!(manage(&kusto, ".show version").await.status, 200);
     let body = json!({"csl": ".show version"});
     let request = client().post(format!("{}/v1/rest/mgmt", kusto.ingest_url())).json(&body);
-    let answer = send(request.bearer_auth(token(&kusto, "https://kusto.kusto.windows.net").await)).await;
+    let answer = send(request.bearer_auth(token(kusto.identity(), "https://kusto.kusto.windows.net").await)).await;
     assert_eq!(answer.expect("an answer").rows()[0][2], json!("DataManagement"));
     assert_eq!(identity.given().len(), 2);
 }

@@ -40,7 +40,7 @@ async fn only_tokens_of_the_identity_for_this_audience() {
         ("https://api.loganalytics.io/.default", 200),
         ("https://storage.azure.com/", 401),
     ] {
-        let token = token(&service, resource).await;
+        let token = token(service.identity(), resource).await;
         assert_eq!(with_token(&service, Some(&token)).await.0, status, "{resource}");
     }
     let given = service.identity().given();
@@ -51,9 +51,9 @@ async fn only_tokens_of_the_identity_for_this_audience() {
 #[tokio::test]
 async fn tokens_end() {
     let service = start(Options::default()).await;
-    let good = token(&service, "https://api.loganalytics.io").await;
+    let good = token(service.identity(), "https://api.loganalytics.io").await;
     service.identity().set_lifetime(Duration::ZERO);
-    let expired = token(&service, "https://api.loganalytics.io").await;
+    let expired = token(service.identity(), "https://api.loganalytics.io").await;
     assert_eq!(with_token(&service, Some(&expired)).await.0, 401);
     assert_eq!(with_token(&service, Some(&good)).await.0, 200);
     service.identity().revoke();
@@ -82,7 +82,7 @@ async fn the_identity_can_fail() {
 #[tokio::test]
 async fn the_right_to_read_comes_and_goes() {
     let service = start(Options { permitted: false, ..Options::default() }).await;
-    let token = token(&service, "https://api.loganalytics.io").await;
+    let token = token(service.identity(), "https://api.loganalytics.io").await;
     let message = "The provided credentials have insufficient access to perform the requested operation";
     assert_eq!(with_token(&service, Some(&token)).await, (403, error("InsufficientAccessError", message)));
     service.permit(true);
@@ -96,7 +96,7 @@ async fn other_places_are_unknown() {
     let service =
         start(Options { workspace: Some("11111111-2222-3333-4444-555555555555".into()), ..Options::default() }).await;
     assert_eq!(service.workspace(), "11111111-2222-3333-4444-555555555555");
-    let token = token(&service, "https://api.loganalytics.io").await;
+    let token = token(service.identity(), "https://api.loganalytics.io").await;
     let code = |path: &str| {
         let request =
             client().post(format!("{}{path}", service.url())).bearer_auth(&token).json(&json!({"query": TABLE}));

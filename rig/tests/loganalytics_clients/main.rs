@@ -6,12 +6,13 @@ mod limits;
 mod python;
 mod query;
 mod samples;
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::sync::OnceLock;
-
-use reqwest::header::HeaderMap;
 use rig::loganalytics::{Kind, LogAnalytics, Options, Table};
 use serde_json::{Value, json};
+
+use support::{Answer, client, send, token};
 
 /// The table that exists from the start: ten rows, one in each tick from 2026-01-01.
 const TABLE: &str = "Rows_CL";
@@ -26,26 +27,7 @@ async fn start(options: Options) -> LogAnalytics {
     service
 }
 
-fn client() -> reqwest::Client {
-    static CLIENT: OnceLock<()> = OnceLock::new();
-    CLIENT.get_or_init(rig::install_tls);
-    // No pool: each test's runtime ends with the test, and its connections with it.
-    reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("build a client")
-}
-
-/// A whole answer.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
-
 impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
-    }
-
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
@@ -58,25 +40,10 @@ impl Answer {
     }
 }
 
-/// Sends, and reads the answer to its end; an error means that the connection broke somewhere.
-async fn send(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
-    let response = request.send().await?;
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Ok(Answer { status, headers, body: response.bytes().await?.to_vec() })
-}
-
-/// A token of the stand-in's identity.
-async fn token(service: &LogAnalytics, resource: &str) -> String {
-    let identity = service.identity();
-    let request = client().get(identity.url()).query(&[("api-version", "2019-08-01"), ("resource", resource)]);
-    let answer = send(request.header("X-IDENTITY-HEADER", identity.header())).await.expect("an answer").json();
-    answer["access_token"].as_str().expect("a token").to_owned()
-}
-
 /// A request with a good token to an endpoint of the workspace.
 async fn post(service: &LogAnalytics, endpoint: &str, body: Value) -> reqwest::RequestBuilder {
     let url = format!("{}/v1/workspaces/{}/{endpoint}", service.url(), service.workspace());
-    client().post(url).bearer_auth(token(service, "https://api.loganalytics.io").await).json(&body)
+    client().post(url).bearer_auth(token(service.identity(), "https://api.loganalytics.io").await).json(&body)
 }
 
 /// Asks, and answers whatever comes.

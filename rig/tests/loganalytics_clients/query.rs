@@ -155,7 +155,7 @@ async fn through_tls() {
     let certificate = reqwest::Certificate::from_pem(&certificate).expect("a certificate");
     let client = reqwest::Client::builder().tls_certs_only([certificate]).build().expect("a client");
     let url = format!("{}/v1/workspaces/{}/query", service.tls_url(), service.workspace());
-    let token = token(&service, "https://api.loganalytics.io").await;
+    let token = token(service.identity(), "https://api.loganalytics.io").await;
     let request = client.post(url).bearer_auth(&token).json(&json!({"query": format!("{TABLE} | count")}));
     assert_eq!(send(request).await.expect("an answer").numbers(), [10]);
     let strangers = super::client().post(service.tls_url()).bearer_auth(token);

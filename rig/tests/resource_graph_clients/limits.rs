@@ -13,8 +13,8 @@ async fn tokens_permission_and_versions() {
     let service = start(Options::default()).await;
     let body = json!({"query": "securityresources"});
     let (good, other) = (
-        token(&service, "https://management.azure.com/.default").await,
-        token(&service, "https://graph.microsoft.com").await,
+        token(service.identity(), "https://management.azure.com/.default").await,
+        token(service.identity(), "https://graph.microsoft.com").await,
     );
     let ask = async |version: &str, token: &str| {
         let answer = send(post(&service, version, &body).bearer_auth(token)).await.expect("an answer");
@@ -75,7 +75,7 @@ async fn subscriptions_beyond_the_limit_are_left_out() {
     let cut = ask(&service, json!({})).await;
     assert_eq!((cut.told().0, cut.header("x-ms-tenant-subscription-limit-hit")), (5, Some("true")));
     let named = json!({"query": "securityresources", "subscriptions": [ONE]});
-    let token = token(&service, "https://management.azure.com").await;
+    let token = token(service.identity(), "https://management.azure.com").await;
     let named = send(post(&service, "2022-10-01", &named).bearer_auth(token)).await.expect("an answer");
     assert_eq!((named.told().0, named.header("x-ms-tenant-subscription-limit-hit")), (5, None));
 }

@@ -2,12 +2,13 @@
 
 mod limits;
 mod python;
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::sync::OnceLock;
-
-use reqwest::header::HeaderMap;
 use rig::resource_graph::{Options, ResourceGraph};
 use serde_json::{Value, json};
+
+use support::{Answer, client, send, token};
 
 const ONE: &str = "00000000-0000-0000-0000-000000000001";
 const TWO: &str = "00000000-0000-0000-0000-000000000002";
@@ -29,26 +30,7 @@ async fn start(options: Options) -> ResourceGraph {
     service
 }
 
-fn client() -> reqwest::Client {
-    static CLIENT: OnceLock<()> = OnceLock::new();
-    CLIENT.get_or_init(rig::install_tls);
-    // No pool: each test's runtime ends with the test, and its connections with it.
-    reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("build a client")
-}
-
-/// A whole answer.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
-
 impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
-    }
-
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
@@ -73,21 +55,6 @@ impl Answer {
     }
 }
 
-/// Sends, and reads the answer to its end; an error means that the connection broke somewhere.
-async fn send(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
-    let response = request.send().await?;
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Ok(Answer { status, headers, body: response.bytes().await?.to_vec() })
-}
-
-/// A token of the stand-in's identity.
-async fn token(service: &ResourceGraph, resource: &str) -> String {
-    let identity = service.identity();
-    let request = client().get(identity.url()).query(&[("api-version", "2019-08-01"), ("resource", resource)]);
-    let answer = send(request.header("X-IDENTITY-HEADER", identity.header())).await.expect("an answer").json();
-    answer["access_token"].as_str().expect("a token").to_owned()
-}
-
 /// A request without a token.
 fn post(service: &ResourceGraph, version: &str, body: &Value) -> reqwest::RequestBuilder {
     let url = format!("{}/providers/Microsoft.ResourceGraph/resources", service.url());
@@ -97,7 +64,7 @@ fn post(service: &ResourceGraph, version: &str, body: &Value) -> reqwest::Reques
 /// Asks, and answers whatever comes; an error means that the connection broke.
 async fn try_ask(service: &ResourceGraph, options: Value) -> reqwest::Result<Answer> {
     let body = json!({"query": "securityresources | order by id asc", "options": options});
-    let token = token(service, "https://management.azure.com").await;
+    let token = token(service.identity(), "https://management.azure.com").await;
     send(post(service, "2022-10-01", &body).bearer_auth(token)).await
 }
 
