@@ -62,9 +62,11 @@ pub async fn run(app: &App, once: bool, stop: &CancellationToken) -> Result<Done
 
 async fn round(app: &App, stop: &CancellationToken) -> Result<Done, StorageError> {
     let until = Until { deadline: Instant::now() + app.settings.visit_deadline, stop: stop.clone() };
-    let replayed = app.event_hub.replay(&until).await?;
-    if replayed.blobs > 0 {
-        tracing::info!("{replayed}");
+    match app.event_hub.replay(&until).await {
+        Ok(replayed) if replayed.blobs > 0 => tracing::info!("{replayed}"),
+        Ok(_) => {}
+        // Messages that wait must keep no blob waiting.
+        Err(error) => tracing::error!(error = report::chain(&error), "messages that wait cannot be listed"),
     }
     let found = app.sweep(SWEEP_MOST).await?;
     let (blobs, waiting, bytes) = (found.blobs, found.waiting, found.waiting_bytes);
